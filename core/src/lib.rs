@@ -1,0 +1,6 @@
+//! The components of Seaworthy and the runtime seam they stand on.
+//!
+//! Use the crate `seaworthy`, which adds the bindings to tokio and smol. This one knows no runtime: it is written
+//! against `futures` traits and [`rt`], and runs on whatever implements [`rt::Runtime`].
+
+pub mod rt;

@@ -1,0 +1,48 @@
+//! The seam between components and runtimes, and the pleasant handle in front of it.
+//!
+//! A component takes [`&Rt`](Rt) and knows nothing else of the runtime. A runtime implements [`Runtime`] and [`Net`]
+//! and knows nothing of the components. All that must be the same everywhere (how a task ends, what a timeout counts,
+//! which address is tried first) is written once, here, between the two.
+//!
+//! | for | there is |
+//! |---|---|
+//! | tasks | [`Rt::spawn`], [`Rt::spawn_blocking`], [`Task`], [`Scope`], [`Rt::shield`] |
+//! | ending | [`CancelToken`], [`Task::cancel`] |
+//! | time | [`Rt::sleep`], [`Rt::timeout`], [`Rt::interval`], [`Rt::now`] |
+//! | network | [`Rt::connect`], [`Rt::listen`], [`Rt::resolve`] |
+//! | chance | [`Rt::rng`] |
+//!
+//! Nothing here is generic over the runtime, no context is global, and no call panics because a runtime was not found.
+
+mod cancel;
+mod connect;
+mod coop;
+mod handle;
+mod interval;
+mod join_error;
+mod net;
+mod read_buf;
+mod rng;
+mod runtime;
+mod scope;
+mod shield;
+mod sleep;
+mod task;
+mod timeout;
+
+pub use cancel::{CancelOnDrop, CancelToken, Cancelled};
+pub use connect::{Endpoint, ParseEndpointError};
+pub use coop::{Coop, yield_now};
+pub use futures::future::BoxFuture;
+pub use handle::Rt;
+pub use interval::{Interval, MissedTicks};
+pub use join_error::{JoinError, Panic};
+pub use net::{Address, BoxConnection, BoxListener, Connection, Listener, Net};
+pub use read_buf::ReadBuf;
+pub use rng::Rng;
+pub use runtime::{Runtime, Timer};
+pub use scope::Scope;
+pub use shield::Shield;
+pub use sleep::Sleep;
+pub use task::{Cancel, Task};
+pub use timeout::{Elapsed, Timeout};

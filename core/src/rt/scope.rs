@@ -1,0 +1,198 @@
+use std::{
+    fmt,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use event_listener::Event;
+use parking_lot::Mutex;
+use pin_project_lite::pin_project;
+
+use super::{CancelToken, Cancelled, JoinError, Panic, Rt};
+
+/// Child tasks that end with their scope: none is forgotten, none outlives it.
+///
+/// Dropping the scope cancels the children; [`join`](Self::join) waits for them; [`cancel`](Self::cancel) cancels them
+/// and waits until their destructors have run. A child that panics cancels its siblings, and `join` says which it was.
+///
+/// # Examples
+///
+/// ```
+/// # seaworthy_core::testing::run(1, |rt| async move {
+/// use std::time::Duration;
+///
+/// use seaworthy_core::rt::Scope;
+///
+/// let scope = Scope::new(&rt);
+/// for _ in 0..3 {
+///     let rt = rt.clone();
+///     scope.spawn("child", async move { rt.sleep(Duration::from_secs(1)).await });
+/// }
+/// assert_eq!(scope.len(), 3);
+/// scope.join().await.unwrap();
+/// assert!(scope.is_empty());
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Scope {
+    rt: Rt,
+    family: Arc<Family>,
+}
+
+struct Family {
+    token: CancelToken,
+    children: Mutex<Children>,
+    changed: Event,
+}
+
+#[derive(Default)]
+struct Children {
+    living: usize,
+    panic: Option<Panic>,
+}
+
+impl Scope {
+    /// A scope without children.
+    pub fn new(rt: &Rt) -> Self {
+        Self::below(rt, &CancelToken::new())
+    }
+
+    /// A scope that is cancelled also when `token` is.
+    pub fn below(rt: &Rt, token: &CancelToken) -> Self {
+        let family = Family { token: token.child(), children: Mutex::default(), changed: Event::new() };
+        Self { rt: rt.clone(), family: Arc::new(family) }
+    }
+
+    /// Starts a child. Once the scope is cancelled, the future is dropped unpolled.
+    pub fn spawn<F>(&self, name: &'static str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.family.children.lock().living += 1;
+        let child = Child {
+            future: Some(future),
+            name,
+            cancelled: self.family.token.cancelled(),
+            membership: Membership(Arc::clone(&self.family)),
+        };
+        self.rt.spawn(name, child).detach();
+    }
+
+    /// How many children have not ended.
+    pub fn len(&self) -> usize {
+        self.family.children.lock().living
+    }
+
+    /// Whether all children have ended.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Waits until no child is left.
+    ///
+    /// # Errors
+    ///
+    /// The first panic of a child. It is returned once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing; the children run on.
+    pub async fn join(&self) -> Result<(), JoinError> {
+        loop {
+            // Listen first and look then: an end in between is not missed.
+            let changed = self.family.changed.listen();
+            if let Some(end) = self.family.end() {
+                return end;
+            }
+            changed.await;
+        }
+    }
+
+    /// Cancels all children, at once, and waits until their destructors have run.
+    ///
+    /// # Errors
+    ///
+    /// The first panic of a child.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future does not revoke the cancellation.
+    pub fn cancel(&self) -> impl Future<Output = Result<(), JoinError>> + Send + '_ {
+        self.family.token.cancel();
+        self.join()
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.family.token.cancel();
+        if let Some(panic) = self.family.children.lock().panic.take() {
+            self.rt.report_panic(&panic);
+        }
+    }
+}
+
+impl Family {
+    fn end(&self) -> Option<Result<(), JoinError>> {
+        let mut children = self.children.lock();
+        if children.living > 0 {
+            return None;
+        }
+        Some(children.panic.take().map_or(Ok(()), |panic| Err(JoinError::Panicked(panic))))
+    }
+
+    fn panicked(&self, panic: Panic) {
+        self.children.lock().panic.get_or_insert(panic);
+        self.token.cancel();
+    }
+}
+
+impl fmt::Debug for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let living = self.children.lock().living;
+        f.debug_struct("Family").field("living", &living).field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    struct Child<F> {
+        #[pin]
+        future: Option<F>,
+        name: &'static str,
+        cancelled: Cancelled,
+        // Last: the child counts as ended when its future is gone.
+        membership: Membership,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Child<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        // Cancelled first: a child that has not begun is never polled.
+        if Pin::new(this.cancelled).poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(polled) => polled,
+            Err(payload) => {
+                this.membership.0.panicked(Panic::new(this.name, payload));
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+struct Membership(Arc<Family>);
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.0.children.lock().living -= 1;
+        self.0.changed.notify(usize::MAX);
+    }
+}

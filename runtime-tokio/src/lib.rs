@@ -1,0 +1,1 @@
+//! The tokio binding of Seaworthy.

@@ -1,0 +1,1 @@
+//! Seaworthy inside turmoil.

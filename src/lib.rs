@@ -1,0 +1,8 @@
+//! Async building blocks that behave the same on tokio, on smol, and inside a simulated storm.
+
+#[doc(inline)]
+pub use seaworthy_core::*;
+#[cfg(feature = "smol")]
+pub use seaworthy_smol as smol;
+#[cfg(feature = "tokio")]
+pub use seaworthy_tokio as tokio;
