@@ -29,6 +29,8 @@ mod shield;
 mod sleep;
 mod task;
 mod timeout;
+#[cfg(feature = "tokio-io")]
+pub mod tokio_io;
 
 pub use cancel::{CancelOnDrop, CancelToken, Cancelled};
 pub use connect::{Endpoint, ParseEndpointError};
