@@ -4,3 +4,8 @@
 //! against `futures` traits and [`rt`], and runs on whatever implements [`rt::Runtime`].
 
 pub mod rt;
+pub mod wait;
+
+mod config_error;
+
+pub use config_error::ConfigError;

@@ -1,6 +1,9 @@
-use std::{any::Any, fmt};
+use std::{any::Any, borrow::Cow, fmt, time::Duration};
 
 use parking_lot::Mutex;
+
+/// The name of a task: text of the program, or made at run time.
+pub type TaskName = Cow<'static, str>;
 
 /// Why a task gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -9,24 +12,71 @@ pub enum JoinError {
     /// It was cancelled, or its runtime ended, before it finished.
     #[error("task `{task}` was cancelled before it finished")]
     Cancelled {
-        /// The name it was spawned under.
-        task: &'static str,
+        /// Its name.
+        task: TaskName,
     },
     /// It panicked.
     #[error("{0}")]
     Panicked(Panic),
-    /// It would have to wait for itself: a task that awaits or cancels its own handle.
-    #[error("task `{task}` waits for itself and would do so for ever")]
+    /// It would have to wait for itself, directly or through the tasks of its manager that wait for each other.
+    #[error("task `{task}` would wait for ever: all that could let it go on are waiting themselves")]
     WouldDeadlock {
-        /// The name it was spawned under.
-        task: &'static str,
+        /// The name of the task that was awaited.
+        task: TaskName,
     },
+    /// It did not start, or did not finish, in the time its manager was told to give it.
+    #[error("task `{task}` was still {phase} after its limit of {limit:?}")]
+    TimedOut {
+        /// Its name.
+        task: TaskName,
+        /// What took too long.
+        phase: TaskPhase,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Its manager did not take it, so it was dropped unpolled.
+    #[error("task `{task}` was not accepted: {reason}")]
+    Rejected {
+        /// Its name.
+        task: TaskName,
+        /// Why not.
+        reason: Rejection,
+    },
+}
+
+/// Where a task was when its time was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskPhase {
+    /// Waiting for its turn.
+    Queued,
+    /// Running.
+    Running,
+}
+
+/// Why a manager does not take a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// As many tasks are queued as may be.
+    #[error("{queued} tasks are queued and no more may be; submit later, or wait for room")]
+    Full {
+        /// How many.
+        queued: usize,
+    },
+    /// The manager is shutting down, or gone.
+    #[error("its manager is shut down")]
+    ShutDown,
 }
 
 impl JoinError {
     /// Whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled { .. })
+    }
+
+    /// Whether the task ran out of time.
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
     }
 
     /// Goes on with the panic of a task that panicked; gives any other error back.
@@ -42,21 +92,30 @@ impl JoinError {
     }
 }
 
+impl fmt::Display for TaskPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+        })
+    }
+}
+
 /// A panic that was caught: which task, and what it said.
 pub struct Panic {
-    task: &'static str,
+    task: TaskName,
     payload: Mutex<Box<dyn Any + Send>>,
 }
 
 impl Panic {
     /// Wraps what `catch_unwind` returned.
-    pub fn new(task: &'static str, payload: Box<dyn Any + Send>) -> Self {
-        Self { task, payload: Mutex::new(payload) }
+    pub fn new(task: impl Into<TaskName>, payload: Box<dyn Any + Send>) -> Self {
+        Self { task: task.into(), payload: Mutex::new(payload) }
     }
 
-    /// The name the task was spawned under.
-    pub fn task(&self) -> &'static str {
-        self.task
+    /// The name of the task.
+    pub fn task(&self) -> &str {
+        &self.task
     }
 
     /// What `panic!` was given, if it was text, as it nearly always is.

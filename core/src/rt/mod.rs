@@ -38,7 +38,7 @@ pub use coop::{Coop, yield_now};
 pub use futures::future::BoxFuture;
 pub use handle::Rt;
 pub use interval::{Interval, MissedTicks};
-pub use join_error::{JoinError, Panic};
+pub use join_error::{JoinError, Panic, Rejection, TaskName, TaskPhase};
 pub use net::{Address, BoxConnection, BoxListener, Connection, Listener, Net};
 pub use read_buf::ReadBuf;
 pub use rng::Rng;

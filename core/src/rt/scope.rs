@@ -181,7 +181,7 @@ impl<F: Future<Output = ()>> Future for Child<F> {
         match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(polled) => polled,
             Err(payload) => {
-                this.membership.0.panicked(Panic::new(this.name, payload));
+                this.membership.0.panicked(Panic::new(*this.name, payload));
                 Poll::Ready(())
             }
         }

@@ -38,7 +38,7 @@ impl<T> Future for Shield<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let cancelled = JoinError::Cancelled { task: self.name };
+        let cancelled = JoinError::Cancelled { task: self.name.into() };
         let Some(task) = &mut self.task else { return Poll::Ready(Err(cancelled)) };
         let joined = ready!(Pin::new(task).poll(cx));
         Poll::Ready(joined.and_then(|value| value.ok_or(cancelled)))

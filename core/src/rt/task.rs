@@ -93,7 +93,7 @@ impl<T> Task<T> {
             return Poll::Ready(outcome);
         }
         if self.cell.poller.load(Ordering::Relaxed) == thread_token() {
-            return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name }));
+            return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name.into() }));
         }
         self.cell.joiner.register(cx.waker());
         self.cell.take().map_or(Poll::Pending, Poll::Ready)
@@ -296,7 +296,7 @@ impl<T> Cell<T> {
     }
 
     fn cancelled(&self) -> JoinError {
-        JoinError::Cancelled { task: self.name }
+        JoinError::Cancelled { task: self.name.into() }
     }
 }
 

@@ -1,0 +1,212 @@
+use std::task::{Poll, Waker};
+
+use super::{Key, Ordered, Place};
+
+/// Waiting futures in order, each of which is handed a grant `G` (a permit, a connection, a turn).
+///
+/// Whoever has something to give calls [`grant`](Self::grant): it goes to the first in line, **outside** of which that
+/// waiter then stands, so that nobody can take it away. A waiter that is dropped [`leave`](Self::leave)s; if it held a
+/// grant it gets it back to pass on. So no grant is lost, and nobody overtakes.
+///
+/// The line is bounded. It lives under its component's lock and wakes nobody itself: it returns wakers, to be woken
+/// when the lock is released.
+///
+/// # Examples
+///
+/// ```
+/// use std::task::{Poll, Waker};
+/// use seaworthy_core::wait::{Key, WaitQueue};
+///
+/// let mut line = WaitQueue::new(100);
+/// let first = line.join(Key(0), Waker::noop().clone()).unwrap();
+/// let mut second = Some(line.join(Key(0), Waker::noop().clone()).unwrap());
+/// line.grant("permit").unwrap().wake();
+/// // The first is dropped before it came to take its permit: it goes on to the second.
+/// let permit = line.leave(first).unwrap();
+/// line.grant(permit).unwrap().wake();
+/// assert_eq!(line.poll(&mut second, Waker::noop()), Poll::Ready("permit"));
+/// ```
+#[derive(Debug)]
+pub struct WaitQueue<G> {
+    line: Ordered<Waiter<G>>,
+    waiters_max: usize,
+    granted: usize,
+}
+
+/// A waiter's claim to its place. It ends by a `Ready` of [`WaitQueue::poll`] or by [`WaitQueue::leave`].
+#[derive(Debug)]
+#[must_use = "a waiter that is forgotten keeps what it is granted"]
+pub struct Ticket(Place);
+
+/// The line is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{waiters_max} are waiting already and no more may")]
+#[non_exhaustive]
+pub struct QueueFull {
+    /// The bound.
+    pub waiters_max: usize,
+}
+
+#[derive(Debug)]
+enum Waiter<G> {
+    Waiting(Waker),
+    Granted(G),
+}
+
+impl<G> WaitQueue<G> {
+    /// An empty line in which at most `waiters_max` wait.
+    pub fn new(waiters_max: usize) -> Self {
+        Self { line: Ordered::default(), waiters_max, granted: 0 }
+    }
+
+    /// How many wait and were granted nothing yet.
+    pub fn len(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// How many were granted something that they have not come to take.
+    pub fn granted(&self) -> usize {
+        self.granted
+    }
+
+    /// Takes a place in line.
+    ///
+    /// # Errors
+    ///
+    /// If as many wait as may.
+    pub fn join(&mut self, key: Key, waker: Waker) -> Result<Ticket, QueueFull> {
+        if self.line.len() >= self.waiters_max {
+            return Err(QueueFull { waiters_max: self.waiters_max });
+        }
+        Ok(Ticket(self.line.insert(key, Waiter::Waiting(waker))))
+    }
+
+    /// Takes the grant, and with it the ticket; or keeps `waker` for when it comes.
+    ///
+    /// `Pending` for a ticket that is `None`.
+    pub fn poll(&mut self, ticket: &mut Option<Ticket>, waker: &Waker) -> Poll<G> {
+        let Some(Ticket(place)) = ticket.take() else { return Poll::Pending };
+        if let Some(Waiter::Waiting(known)) = self.line.get_mut(&place) {
+            known.clone_from(waker);
+            *ticket = Some(Ticket(place));
+            return Poll::Pending;
+        }
+        self.leave(Ticket(place)).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Hands `grant` to the first in line and returns its waker, or gives it back if nobody waits.
+    pub fn grant(&mut self, grant: G) -> Result<Waker, G> {
+        let Some(place) = self.line.advance() else { return Err(grant) };
+        let Some(waiter) = self.line.get_mut(&place) else { return Err(grant) };
+        let before = std::mem::replace(waiter, Waiter::Granted(grant));
+        self.granted += 1;
+        match before {
+            Waiter::Waiting(waker) => Ok(waker),
+            // Only those who wait are in line.
+            Waiter::Granted(_) => Ok(Waker::noop().clone()),
+        }
+    }
+
+    /// Gives up a place. A grant that was not taken comes back, to be passed on to the next.
+    #[must_use = "a grant that comes back belongs to the next in line"]
+    pub fn leave(&mut self, ticket: Ticket) -> Option<G> {
+        match self.line.remove(ticket.0) {
+            Some(Waiter::Granted(grant)) => {
+                self.granted -= 1;
+                Some(grant)
+            }
+            Some(Waiter::Waiting(_)) | None => None,
+        }
+    }
+
+    /// The wakers of all who wait, to tell them that the line is closed. Each keeps its place until it leaves.
+    pub fn wakers(&mut self) -> Vec<Waker> {
+        let waiting = |waiter: &mut Waiter<G>| match waiter {
+            Waiter::Waiting(waker) => Some(waker.clone()),
+            Waiter::Granted(_) => None,
+        };
+        self.line.iter_mut().filter_map(waiting).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
+
+    impl Wake for Counter {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn noop() -> Waker {
+        Waker::noop().clone()
+    }
+
+    #[test]
+    fn a_grant_goes_to_the_least_key_then_to_the_first_come() {
+        let mut line = WaitQueue::new(9);
+        let mut tickets: Vec<_> =
+            [2, 1, 2, 1].map(|key| Some(line.join(Key(key), noop()).expect("room"))).into();
+        let mut order = Vec::new();
+        while line.grant(()).is_ok() {
+            let served = (0..4).filter(|i| line.poll(&mut tickets[*i], Waker::noop()).is_ready());
+            order.extend(served.collect::<Vec<_>>());
+        }
+        assert_eq!(order, [1, 3, 0, 2]);
+        assert_eq!((line.len(), line.granted()), (0, 0));
+    }
+
+    #[test]
+    fn a_dropped_waiter_gives_its_grant_to_the_next() {
+        let mut line = WaitQueue::new(9);
+        let first = line.join(Key(0), noop()).expect("room");
+        let mut second = Some(line.join(Key(0), noop()).expect("room"));
+        line.grant('a').expect("a waiter").wake();
+        assert_eq!((line.len(), line.granted()), (1, 1));
+        let back = line.leave(first).expect("the grant it never took");
+        line.grant(back).expect("a waiter").wake();
+        assert_eq!(line.poll(&mut second, Waker::noop()), Poll::Ready('a'));
+        assert!(second.is_none(), "the ticket is used up");
+        assert_eq!(line.grant('b').err(), Some('b'), "nobody waits");
+    }
+
+    #[test]
+    fn a_waiter_that_leaves_takes_nobodys_place() {
+        let mut line = WaitQueue::<()>::new(2);
+        let first = line.join(Key(0), noop()).expect("room");
+        let _second = line.join(Key(0), noop()).expect("room");
+        assert_eq!(line.join(Key(0), noop()).unwrap_err(), QueueFull { waiters_max: 2 });
+        assert_eq!(line.leave(first), None);
+        assert!(line.join(Key(0), noop()).is_ok(), "there is room again");
+    }
+
+    #[test]
+    fn the_waker_of_the_last_poll_is_woken() {
+        let (old, new) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+        let mut line = WaitQueue::new(9);
+        let mut ticket = Some(line.join(Key(0), old.clone().into()).expect("room"));
+        assert_eq!(line.poll(&mut ticket, &new.clone().into()), Poll::Pending);
+        for waker in line.wakers() {
+            waker.wake();
+        }
+        line.grant(()).expect("a waiter").wake();
+        assert_eq!((old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed)), (0, 2));
+    }
+}
