@@ -4,6 +4,8 @@
 //! against `futures` traits and [`rt`], and runs on whatever implements [`rt::Runtime`].
 
 pub mod rt;
+pub mod task;
+pub mod time;
 pub mod wait;
 
 mod config_error;

@@ -135,7 +135,6 @@ impl<T> Ordered<T> {
     }
 
     /// Removes the member at `place`, in line or not.
-    #[expect(clippy::needless_pass_by_value, reason = "the place ends here")]
     pub fn remove(&mut self, place: Place) -> Option<T> {
         let slot = self.slots.try_remove(place.0 as usize)?;
         if slot.in_line.is_some() {

@@ -1,0 +1,336 @@
+//! The driver: it locks, tells the machine what happened, and carries out what the machine says once the lock is
+//! released. No user code runs under the lock: no future, destructor, waker or `Display`.
+
+use std::{
+    borrow::Cow,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Waker,
+    time::Instant,
+};
+
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+
+use super::{
+    Config, Event, Job, OnFailure, Report, Spec, Status,
+    events::Log,
+    expiry::{Expiry, Pacer},
+    job::{Cell, Control},
+    room::{Reserved, Room},
+    state::{Machine, TaskKey},
+    work::{Failure, Work},
+};
+use crate::rt::{JoinError, Panic, Rt, TaskName};
+
+/// What a manager, its tasks and their handles share.
+pub(super) struct Inner {
+    pub(super) rt: Rt,
+    pub(super) state: Mutex<State>,
+    pub(super) published: event_listener::Event,
+    pub(super) expiry: Expiry,
+    idle: event_listener::Event,
+    on_failure: OnFailure,
+}
+
+pub(super) type BoxWork = BoxFuture<'static, ()>;
+
+pub(super) struct State {
+    pub(super) machine: Machine<BoxWork, Arc<dyn Control>>,
+    pub(super) log: Log,
+    pub(super) room: Room,
+    pub(super) pacer: Pacer,
+    /// Tasks that were withdrawn and whose destructors are still running.
+    falling: usize,
+}
+
+impl Inner {
+    pub(super) fn new(rt: &Rt, config: &Config) -> Self {
+        let state = State {
+            machine: Machine::new(rt.now(), config),
+            log: Log::new(config.events_max),
+            room: Room::default(),
+            pacer: Pacer::default(),
+            falling: 0,
+        };
+        Self {
+            rt: rt.clone(),
+            state: Mutex::new(state),
+            published: event_listener::Event::new(),
+            expiry: Expiry::default(),
+            idle: event_listener::Event::new(),
+            on_failure: config.on_failure,
+        }
+    }
+
+    pub(super) fn submit<F>(
+        self: &Arc<Self>,
+        spec: Spec,
+        future: F,
+        failure: Failure<F::Output>,
+        reserved: Option<Reserved<'_>>,
+    ) -> Job<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let cell = Arc::new(Cell::new(self));
+        let work: BoxWork = Box::pin(Work::new(future, &cell, spec.run_timeout, failure));
+        let now = self.rt.now();
+        let mut state = self.state.lock();
+        if let Err(reason) = state.admit(reserved) {
+            let report = state.machine.reject(now, spec, reason);
+            drop(state);
+            let task = report.name.clone();
+            self.drop_quietly(&task, work);
+            return Job::rejected(self, JoinError::Rejected { task, reason }, report);
+        }
+        let handle: Arc<dyn Control> = Arc::<Cell<F::Output>>::clone(&cell);
+        let key = state.machine.submit(now, spec, work, handle);
+        // It was not set before: the cell is new.
+        let _ = cell.key.set(key);
+        state.publish(key);
+        let effects = state.settle(now);
+        drop(state);
+        effects.carry_out(self);
+        Job::new(cell)
+    }
+
+    /// A running task has ended and its future is gone. `deliver` hands its result to its handle.
+    pub(super) fn end(
+        self: &Arc<Self>,
+        key: TaskKey,
+        status: Status,
+        errors: Vec<String>,
+        deliver: impl FnOnce(Arc<Report>),
+    ) {
+        let now = self.rt.now();
+        let mut state = self.state.lock();
+        let Some(report) = state.machine.end(now, key, status, errors) else { return };
+        state.log.publish(|| Event::changed(&report));
+        let others = if status == Status::Failed && self.on_failure == OnFailure::CancelAll {
+            state.withdraw_all(now, &[format!("cancelled because `{}` failed", report.name)])
+        } else {
+            Vec::new()
+        };
+        let effects = state.settle(now);
+        drop(state);
+        deliver(report);
+        effects.carry_out(self);
+        self.fell(others);
+    }
+
+    pub(super) fn cancel(self: &Arc<Self>, key: TaskKey, errors: Vec<String>) {
+        let now = self.rt.now();
+        let mut state = self.state.lock();
+        let stopped = state.withdraw(now, key, Status::Cancelled, errors);
+        let effects = state.settle(now);
+        drop(state);
+        effects.carry_out(self);
+        self.fell(stopped.into_iter().collect());
+    }
+
+    pub(super) fn cancel_all(self: &Arc<Self>, errors: &[String]) {
+        let now = self.rt.now();
+        let mut state = self.state.lock();
+        let stopped = state.withdraw_all(now, errors);
+        let effects = state.settle(now);
+        drop(state);
+        effects.carry_out(self);
+        self.fell(stopped);
+    }
+
+    /// Runs the destructors of tasks that were withdrawn, stops those that run, and lets their handles know.
+    pub(super) fn fell(&self, stopped: Vec<Stopped>) {
+        let mut fallen = 0;
+        for stopped in stopped {
+            match stopped {
+                Stopped::Running(handle) => handle.stop(),
+                Stopped::Pending { work, handle, error, report } => {
+                    self.drop_quietly(&report.name, work);
+                    handle.end_unstarted(error, report);
+                    fallen += 1;
+                }
+            }
+        }
+        if fallen == 0 {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.falling -= fallen;
+        let idle = state.is_idle();
+        drop(state);
+        if idle {
+            self.idle.notify(usize::MAX);
+            self.published.notify(usize::MAX);
+        }
+    }
+
+    pub(super) fn set_concurrency(self: &Arc<Self>, concurrency: usize) {
+        let now = self.rt.now();
+        let mut state = self.state.lock();
+        state.machine.set_concurrency(concurrency);
+        let effects = state.settle(now);
+        drop(state);
+        effects.carry_out(self);
+    }
+
+    /// Accepts no more; whoever waits for room is told so.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.machine.close();
+        let waiting = state.room.wakers();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        self.published.notify(usize::MAX);
+    }
+
+    pub(super) async fn idle(&self) {
+        loop {
+            // Listen first and look then: an end in between is not missed.
+            let listener = self.idle.listen();
+            if self.state.lock().is_idle() {
+                return;
+            }
+            listener.await;
+        }
+    }
+
+    /// Whether `who` must not wait for `whom`; if it may, it is noted that it does.
+    pub(super) fn would_deadlock(&self, who: TaskKey, whom: TaskKey) -> bool {
+        let mut state = self.state.lock();
+        let deadlock = state.machine.would_deadlock(who, whom);
+        if !deadlock && let Some(handle) = state.machine.handle(who) {
+            handle.waits();
+        }
+        deadlock
+    }
+
+    pub(super) fn resumed(&self, who: TaskKey) {
+        self.state.lock().machine.resumed(who);
+    }
+
+    /// Drops a user's value. A destructor that panics is reported: it must not harm the thread that came by.
+    pub(super) fn drop_quietly<V>(&self, task: &TaskName, value: V) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            self.rt.report_panic(&Panic::new(task.clone(), payload));
+        }
+    }
+}
+
+/// A task on its way out.
+pub(super) enum Stopped {
+    Pending { work: BoxWork, handle: Arc<dyn Control>, error: JoinError, report: Arc<Report> },
+    Running(Arc<dyn Control>),
+}
+
+impl State {
+    pub(super) fn is_idle(&self) -> bool {
+        self.machine.is_idle() && self.falling == 0
+    }
+
+    fn publish(&mut self, key: TaskKey) {
+        let Self { machine, log, .. } = self;
+        if let Some(report) = machine.report(key) {
+            log.publish(|| Event::changed(report));
+        }
+    }
+
+    /// Ends a pending task, or says how to stop a running one. Hand the result to [`Inner::fell`].
+    fn withdraw(
+        &mut self,
+        now: Instant,
+        key: TaskKey,
+        status: Status,
+        errors: Vec<String>,
+    ) -> Option<Stopped> {
+        let error = |report: &Report| JoinError::Cancelled { task: report.name.clone() };
+        self.withdraw_as(now, key, status, errors, error)
+            .or_else(|| self.machine.handle(key).map(|handle| Stopped::Running(Arc::clone(handle))))
+    }
+
+    /// Ends a pending task with `error`. Hand the result to [`Inner::fell`].
+    pub(super) fn withdraw_as(
+        &mut self,
+        now: Instant,
+        key: TaskKey,
+        status: Status,
+        errors: Vec<String>,
+        error: impl FnOnce(&Report) -> JoinError,
+    ) -> Option<Stopped> {
+        let (work, handle, report) = self.machine.withdraw(now, key, status, errors)?;
+        self.log.publish(|| Event::changed(&report));
+        self.falling += 1;
+        Some(Stopped::Pending { work, handle, error: error(&report), report })
+    }
+
+    fn withdraw_all(&mut self, now: Instant, errors: &[String]) -> Vec<Stopped> {
+        let keys = self.machine.live().into_iter();
+        keys.filter_map(|key| self.withdraw(now, key, Status::Cancelled, errors.to_vec())).collect()
+    }
+
+    /// Starts what may start, and says what else follows from a change. Every change ends with it.
+    pub(super) fn settle(&mut self, now: Instant) -> Effects {
+        let first = self.start(now);
+        let more =
+            if first.is_some() { std::iter::from_fn(|| self.start(now)).collect() } else { Vec::new() };
+        let victim = self.machine.deadlock_victim().and_then(|key| self.machine.handle(key).cloned());
+        Effects {
+            first,
+            more,
+            victim,
+            room: self.room.settle(&self.machine),
+            pacer: self.pacer.settle(self.machine.next_expiry()),
+            idle: self.is_idle(),
+            published: self.log.has_readers(),
+        }
+    }
+
+    fn start(&mut self, now: Instant) -> Option<Start> {
+        let (key, work) = self.machine.start(now)?;
+        self.publish(key);
+        let report = self.machine.report(key);
+        let name = match report.map(|report| &report.name) {
+            Some(Cow::Borrowed(name)) => name,
+            Some(Cow::Owned(_)) | None => "task",
+        };
+        if let Some(handle) = self.machine.handle(key) {
+            handle.started();
+        }
+        Some((name, work))
+    }
+}
+
+type Start = (&'static str, BoxWork);
+
+/// What is to be done once the lock is released.
+#[must_use]
+pub(super) struct Effects {
+    first: Option<Start>,
+    more: Vec<Start>,
+    victim: Option<Arc<dyn Control>>,
+    room: Vec<Waker>,
+    pacer: super::expiry::Order,
+    idle: bool,
+    published: bool,
+}
+
+impl Effects {
+    pub(super) fn carry_out(self, inner: &Arc<Inner>) {
+        for (name, work) in self.first.into_iter().chain(self.more) {
+            inner.rt.runtime().spawn(name, work);
+        }
+        if let Some(victim) = self.victim {
+            victim.wake();
+        }
+        self.room.into_iter().for_each(Waker::wake);
+        inner.expiry.carry_out(self.pacer, inner);
+        if self.idle {
+            inner.idle.notify(usize::MAX);
+        }
+        if self.published {
+            inner.published.notify(usize::MAX);
+        }
+    }
+}

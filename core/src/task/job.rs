@@ -1,0 +1,282 @@
+use std::{
+    cell::Cell as StdCell,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use futures::task::AtomicWaker;
+use parking_lot::Mutex;
+
+use super::{Report, Status, TaskId, driver::Inner, state::TaskKey};
+use crate::rt::{JoinError, TaskName};
+
+/// A task of a [`TaskManager`](super::TaskManager): await it for its result.
+///
+/// Dropping it changes nothing; the task runs on, since its manager owns it.
+///
+/// # Cancel safety
+///
+/// It can be polled, put aside and awaited later: nothing is lost.
+pub struct Job<T> {
+    cell: Arc<Cell<T>>,
+}
+
+/// The future of [`Job::cancel`]. Dropping it does not revoke the cancellation.
+#[derive(Debug)]
+#[must_use = "the task is cancelled already; await this to know that it has ended"]
+pub struct CancelJob<T>(Job<T>);
+
+impl<T: Send + 'static> Job<T> {
+    pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
+        Self { cell }
+    }
+
+    /// A task that was not accepted.
+    pub(super) fn rejected(inner: &Arc<Inner>, error: JoinError, report: Report) -> Self {
+        let cell = Arc::new(Cell::new(inner));
+        *cell.outcome.lock() = Outcome::Ended(Some(Err(error)), Arc::new(report));
+        Self { cell }
+    }
+
+    /// Cancels it, at once, and returns a future that waits until its destructors have run.
+    ///
+    /// A pending task is never polled and its place is free at once; a running one is dropped at its next await. If it
+    /// had finished already, its result is returned: completion wins.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::Cancelled`] is the usual outcome.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future does not revoke the cancellation.
+    pub fn cancel(self) -> CancelJob<T> {
+        if let Some(key) = self.cell.key.get() {
+            self.cell.inner.cancel(*key, Vec::new());
+        }
+        CancelJob(self)
+    }
+}
+
+impl<T> Job<T> {
+    /// Its number.
+    pub fn id(&self) -> TaskId {
+        self.cell.key.get().map_or_else(|| self.report().id, |key| key.id)
+    }
+
+    /// Where it is.
+    pub fn status(&self) -> Status {
+        self.cell.look(|report| report.status)
+    }
+
+    /// What is known of it.
+    pub fn report(&self) -> Report {
+        self.cell.look(Report::clone)
+    }
+
+    fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        if let Some(outcome) = self.cell.take() {
+            return Poll::Ready(outcome);
+        }
+        self.cell.joiner.register(cx.waker());
+        if let Some(outcome) = self.cell.take() {
+            return Poll::Ready(outcome);
+        }
+        if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner))
+            && self.cell.inner.would_deadlock(who, *whom)
+        {
+            return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Future for Job<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_outcome(cx)
+    }
+}
+
+impl<T> Future for CancelJob<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_outcome(cx)
+    }
+}
+
+impl<T> Drop for Job<T> {
+    fn drop(&mut self) {
+        self.cell.abandon();
+    }
+}
+
+impl<T> fmt::Debug for Job<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Job").field(&self.report()).finish()
+    }
+}
+
+/// What a task, its handle and its manager share.
+pub(super) struct Cell<T> {
+    pub(super) inner: Arc<Inner>,
+    /// Set when the task is accepted.
+    pub(super) key: OnceLock<TaskKey>,
+    /// The runtime has it: from here its own end is what ends it.
+    pub(super) started: AtomicBool,
+    pub(super) stopped: AtomicBool,
+    /// It may be noted as waiting for a pending task.
+    pub(super) waits: AtomicBool,
+    pub(super) executor: AtomicWaker,
+    joiner: AtomicWaker,
+    outcome: Mutex<Outcome<T>>,
+}
+
+enum Outcome<T> {
+    Live,
+    /// Live, and nobody is left to take the result.
+    Abandoned,
+    Ended(Option<Result<T, JoinError>>, Arc<Report>),
+}
+
+impl<T> Cell<T> {
+    pub(super) fn new(inner: &Arc<Inner>) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            key: OnceLock::new(),
+            started: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
+            executor: AtomicWaker::new(),
+            joiner: AtomicWaker::new(),
+            outcome: Mutex::new(Outcome::Live),
+        }
+    }
+
+    pub(super) fn end(&self, result: Result<T, JoinError>, report: Arc<Report>) {
+        let mut outcome = self.outcome.lock();
+        if matches!(*outcome, Outcome::Abandoned) {
+            drop(outcome);
+            self.inner.drop_quietly(&report.name, result);
+            return;
+        }
+        *outcome = Outcome::Ended(Some(result), report);
+        drop(outcome);
+        self.joiner.wake();
+    }
+
+    fn take(&self) -> Option<Result<T, JoinError>> {
+        match &mut *self.outcome.lock() {
+            Outcome::Ended(result, report) => {
+                // Polled again after its end: as ended as it can be.
+                let again = || Err(JoinError::Cancelled { task: report.name.clone() });
+                Some(result.take().unwrap_or_else(again))
+            }
+            Outcome::Live | Outcome::Abandoned => None,
+        }
+    }
+
+    /// The handle is gone.
+    fn abandon(&self) {
+        let mut outcome = self.outcome.lock();
+        match &mut *outcome {
+            live @ Outcome::Live => *live = Outcome::Abandoned,
+            Outcome::Abandoned => {}
+            Outcome::Ended(result, report) => {
+                let (result, name) = (result.take(), report.name.clone());
+                drop(outcome);
+                self.inner.drop_quietly(&name, result);
+            }
+        }
+    }
+
+    fn look<R>(&self, at: impl Fn(&Report) -> R) -> R {
+        loop {
+            if let Outcome::Ended(_, report) = &*self.outcome.lock() {
+                return at(report);
+            }
+            if let Some(key) = self.key.get()
+                && let Some(report) = self.inner.state.lock().machine.report(*key)
+            {
+                return at(report);
+            }
+            // It ended between the two looks, and its outcome is being written this moment.
+            std::hint::spin_loop();
+        }
+    }
+
+    fn name(&self) -> TaskName {
+        self.look(|report| report.name.clone())
+    }
+}
+
+/// What a manager can do to a task of whatever type.
+pub(super) trait Control: Send + Sync {
+    /// It is about to be given to the runtime.
+    fn started(&self);
+    /// Makes a running task end at its next await.
+    fn stop(&self);
+    /// It was noted as waiting for a pending task, until it is polled again.
+    fn waits(&self);
+    /// Has a running task polled again.
+    fn wake(&self);
+    /// Ends a task that never ran.
+    fn end_unstarted(&self, error: JoinError, report: Arc<Report>);
+}
+
+impl<T: Send> Control for Cell<T> {
+    fn started(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.executor.wake();
+    }
+
+    fn waits(&self) {
+        self.waits.store(true, Ordering::Relaxed);
+    }
+
+    fn wake(&self) {
+        self.executor.wake();
+    }
+
+    fn end_unstarted(&self, error: JoinError, report: Arc<Report>) {
+        self.end(Err(error), report);
+    }
+}
+
+thread_local! {
+    /// Which task of which manager this thread polls right now. It lives for one poll, and serves one purpose: that a
+    /// task which awaits another of its manager is known to do so.
+    static CURRENT: StdCell<Option<(usize, TaskKey)>> = const { StdCell::new(None) };
+}
+
+/// Notes for as long as it lives that this thread polls a task.
+pub(super) struct Current(Option<(usize, TaskKey)>);
+
+impl Current {
+    pub(super) fn enter(inner: &Arc<Inner>, key: TaskKey) -> Self {
+        Self(CURRENT.replace(Some((Arc::as_ptr(inner).addr(), key))))
+    }
+
+    fn of(inner: &Arc<Inner>) -> Option<TaskKey> {
+        CURRENT.get().filter(|(manager, _)| *manager == Arc::as_ptr(inner).addr()).map(|(_, key)| key)
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(mem::take(&mut self.0));
+    }
+}
