@@ -5,6 +5,8 @@
 
 pub mod rt;
 pub mod task;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
 pub mod wait;
 

@@ -46,5 +46,7 @@ pub use runtime::{Runtime, Timer};
 pub use scope::Scope;
 pub use shield::Shield;
 pub use sleep::Sleep;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use task::thread_token;
 pub use task::{Cancel, Task};
 pub use timeout::{Elapsed, Timeout};

@@ -141,6 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rt::Rng;
 
     fn any_backoff() -> impl Strategy<Value = Backoff> {
         let jitter = prop_oneof![
