@@ -71,7 +71,7 @@ pub enum StopReason {
     /// A panic that nobody saw, or that of the root.
     Panicked {
         /// The task, or `root`.
-        task: &'static str,
+        task: String,
         /// What it said.
         message: String,
     },

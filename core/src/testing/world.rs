@@ -35,7 +35,7 @@ pub(super) struct World {
 
 /// A panic that fails the run.
 pub(super) struct Failure {
-    pub(super) task: &'static str,
+    pub(super) task: String,
     pub(super) message: String,
 }
 
@@ -171,8 +171,8 @@ impl World {
     }
 
     /// Fails the run. The first failure is the one that is reported.
-    pub(super) fn fail(&self, task: &'static str, message: String) {
-        self.failure.lock().get_or_insert(Failure { task, message });
+    pub(super) fn fail(&self, task: &str, message: String) {
+        self.failure.lock().get_or_insert(Failure { task: task.to_owned(), message });
         self.has_failed.store(true, Ordering::Release);
     }
 
