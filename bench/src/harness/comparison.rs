@@ -112,9 +112,9 @@ impl<'a> Comparison<'a> {
         };
         Table {
             rows: self.entrants.iter().enumerate().map(row).collect(),
+            conditions: self.conditions().to_owned(),
             title: self.title,
             unit: self.unit.to_owned(),
-            conditions: self.conditions().to_owned(),
             rounds: settings.rounds,
             target: self.target,
             notes: self.notes,
