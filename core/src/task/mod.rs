@@ -36,6 +36,9 @@ mod room;
 mod state;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{Config, OnFailure, Order, Spec};
 pub use events::{Event, Events};
 pub use job::{CancelJob, Job};
