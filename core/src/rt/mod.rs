@@ -28,6 +28,8 @@ mod scope;
 mod shield;
 mod sleep;
 mod task;
+#[cfg(test)]
+mod tests;
 mod timeout;
 #[cfg(feature = "tokio-io")]
 pub mod tokio_io;
