@@ -11,6 +11,8 @@ mod net;
 mod report;
 mod runtime;
 mod seeds;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod world;
 

@@ -105,7 +105,7 @@ fn an_operation_that_nobody_wakes_is_a_deadlock() {
 #[test]
 fn points_add_up_over_the_seeds_and_the_config_is_kept() {
     let config = Config { limit: secs(5), ..Config::default() };
-    let points = DropPoints::new(0..10).config(config.clone()).polls_max(1).run(
+    let points = DropPoints::new(0..10).config(config.clone()).polls_max(2).run(
         |rt| async move { rt },
         |rt, _state| async move { rt.sleep(secs(5)).await },
         |_rt, _state| async {},
