@@ -232,6 +232,6 @@ mod tests {
         });
         let reason = ended.expect_err("a panic nobody saw").reason;
         let message = "the second".to_owned();
-        assert_eq!(reason, StopReason::Panicked { task: "child", message });
+        assert_eq!(reason, StopReason::Panicked { task: "child".to_owned(), message });
     }
 }

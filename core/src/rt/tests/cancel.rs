@@ -149,5 +149,5 @@ fn a_shield_returns_the_value_or_the_panic() {
         drop(rt.shield("audit", secs(1), async { panic!("nobody sees it") }));
         rt.sleep(secs(2)).await;
     });
-    assert_eq!(reported, ("audit", "nobody sees it".to_owned()));
+    assert_eq!(reported, ("audit".to_owned(), "nobody sees it".to_owned()));
 }

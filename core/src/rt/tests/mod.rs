@@ -73,7 +73,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 }
 
 /// The panic that failed a run: which task, and what it said.
-fn unobserved<F: Future>(seed: u64, root: impl FnOnce(Rt) -> F) -> (&'static str, String) {
+fn unobserved<F: Future>(seed: u64, root: impl FnOnce(Rt) -> F) -> (String, String) {
     match try_run(seed, root) {
         Ok(_) => panic!("no panic was reported"),
         Err(stop) => match stop.reason {

@@ -125,7 +125,7 @@ fn a_panic_nobody_joins_is_reported() {
         drop(scope);
         pending::<()>().await;
     });
-    assert_eq!(reported, ("broken", "ouch".to_owned()));
+    assert_eq!(reported, ("broken".to_owned(), "ouch".to_owned()));
 }
 
 #[test]
@@ -140,5 +140,5 @@ fn a_panic_after_the_scope_is_gone_is_reported() {
         *place.lock() = Some(scope);
         pending::<()>().await;
     });
-    assert_eq!(reported, ("broken", "ouch".to_owned()));
+    assert_eq!(reported, ("broken".to_owned(), "ouch".to_owned()));
 }

@@ -46,7 +46,7 @@ fn a_panic_of_a_detached_task_is_counted_and_fails_the_run() {
             rt.sleep(secs(1)).await;
         }
     });
-    assert_eq!(reported, ("detached", "ouch".to_owned()));
+    assert_eq!(reported, ("detached".to_owned(), "ouch".to_owned()));
     assert_eq!(kept.into_inner().expect("kept").unobserved_panics(), 1);
 }
 
@@ -93,7 +93,7 @@ fn a_destructor_that_panics_is_reported_and_the_result_is_kept() {
         assert_eq!(rt.unobserved_panics(), 1);
     });
     let reported = unobserved(1, |rt| async move { rt.spawn("held", Held).await });
-    assert_eq!(reported, ("held", "from a destructor".to_owned()));
+    assert_eq!(reported, ("held".to_owned(), "from a destructor".to_owned()));
 }
 
 #[test]
@@ -102,14 +102,14 @@ fn a_destructor_of_a_value_nobody_takes_may_panic() {
         rt.spawn("giver", async { OnDrop(|| panic!("from the value")) }).detach();
         rt.sleep(secs(1)).await;
     });
-    assert_eq!(reported, ("giver", "from the value".to_owned()));
+    assert_eq!(reported, ("giver".to_owned(), "from the value".to_owned()));
     let reported = unobserved(1, |rt| async move {
         let task = rt.spawn("giver", async { OnDrop(|| panic!("from the value")) });
         rt.sleep(secs(1)).await;
         drop(task);
         rt.sleep(secs(1)).await;
     });
-    assert_eq!(reported, ("giver", "from the value".to_owned()));
+    assert_eq!(reported, ("giver".to_owned(), "from the value".to_owned()));
 }
 
 #[test]
@@ -123,5 +123,5 @@ fn a_destructor_that_panics_on_cancel_is_reported() {
         rt.sleep(ms(1)).await;
         assert!(task.cancel().await.expect_err("cancelled").is_cancelled());
     });
-    assert_eq!(reported, ("held", "on cancel".to_owned()));
+    assert_eq!(reported, ("held".to_owned(), "on cancel".to_owned()));
 }

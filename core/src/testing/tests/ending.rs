@@ -101,7 +101,7 @@ fn polls_are_counted_for_each_instant_anew() {
     });
 }
 
-fn panicked(stop: &Stop) -> (&'static str, &str) {
+fn panicked(stop: &Stop) -> (&str, &str) {
     match &stop.reason {
         StopReason::Panicked { task, message } => (task, message),
         _ => panic!("{stop}"),
