@@ -28,6 +28,7 @@ mod rng;
 mod runtime;
 mod scope;
 mod shield;
+mod signal;
 mod sleep;
 mod task;
 mod timeout;
@@ -47,6 +48,9 @@ pub use rng::Rng;
 pub use runtime::{Runtime, Timer};
 pub use scope::Scope;
 pub use shield::Shield;
+pub use signal::Signal;
 pub use sleep::Sleep;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use task::thread_token;
 pub use task::{Cancel, Task};
 pub use timeout::{Elapsed, Timeout};

@@ -389,7 +389,7 @@ impl Drop for Polling<'_> {
 }
 
 /// A number that tells this thread from every other living one.
-fn thread_token() -> usize {
+pub(crate) fn thread_token() -> usize {
     thread_local!(static PLACE: u8 = const { 0 });
     PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
