@@ -15,7 +15,7 @@
 //! Nothing here is generic over the runtime, no context is global, and no call panics because a runtime was not found.
 
 mod cancel;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(feature = "testing")]
 pub mod conformance;
 mod connect;
 mod coop;

@@ -46,7 +46,9 @@ macro_rules! case_with_after {
 
 /// What a case checks once the run has returned.
 #[derive(Clone, Default)]
-pub(super) struct After(Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>);
+pub(super) struct After(Arc<Mutex<Vec<Check>>>);
+
+type Check = Box<dyn FnOnce() + Send>;
 
 impl After {
     pub(super) fn check(&self, check: impl FnOnce() + Send + 'static) {

@@ -49,7 +49,7 @@ async fn a_port_without_a_listener_refuses(rt: Rt) {
     let to = address(&listener);
     drop(listener);
     for _ in 0..3 {
-        let error = rt.connect(to.clone()).await.err().expect("nobody listens there");
+        let error = rt.connect(to.clone()).await.expect_err("nobody listens there");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
         assert!(error.to_string().contains(&to.to_string()), "the error names the address: {error}");
     }
@@ -58,7 +58,7 @@ async fn a_port_without_a_listener_refuses(rt: Rt) {
 async fn a_name_that_cannot_exist_is_an_error(rt: Rt) {
     // A label has at most 63 bytes, so no name server is asked.
     let name = "x".repeat(64);
-    let error = rt.resolve(&name, 80).await.err().expect("there is no such name");
+    let error = rt.resolve(&name, 80).await.expect_err("there is no such name");
     assert!(error.to_string().contains(&name), "the error names it: {error}");
     assert!(rt.connect((name, 80)).await.is_err());
 }

@@ -103,7 +103,7 @@ async fn an_abort_reaches_a_waiting_reader_as_a_reset(rt: Rt) {
 }
 
 async fn an_abort_reaches_a_blocked_writer(rt: Rt) {
-    ends_while_written_to(&rt, |server| server.abort()).await;
+    ends_while_written_to(&rt, super::super::net::Connection::abort).await;
 }
 
 /// The peer of a writer that waits for room ends the connection without having read anything.
@@ -113,7 +113,7 @@ async fn ends_while_written_to(rt: &Rt, end: fn(BoxConnection)) {
     let writer = rt.spawn("writer", write_counted(client, u64::MAX, Arc::clone(&written)));
     stalled(rt, &written).await;
     end(server);
-    let error = writer.await.expect("no panic").err().expect("there is nobody to write to");
+    let error = writer.await.expect("no panic").expect_err("there is nobody to write to");
     let expected = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::ConnectionAborted];
     assert!(expected.contains(&error.kind()), "{error}");
 }

@@ -79,16 +79,16 @@ async fn a_unix_socket_ends_one_direction_before_the_other(rt: Rt) {
 
 async fn a_unix_listener_takes_its_path_and_gives_it_back(rt: Rt) {
     let path = fresh_path();
-    let error = rt.connect(&path).await.err().expect("nobody listens there");
+    let error = rt.connect(&path).await.expect_err("nobody listens there");
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     for _ in 0..3 {
         let mut listener = rt.listen(path.clone()).await.expect("the path is free");
-        let error = rt.listen(path.clone()).await.err().expect("the path is taken");
+        let error = rt.listen(path.clone()).await.expect_err("the path is taken");
         assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
         let (mut client, server) = pair_at(&rt, &mut listener).await;
         drop(listener);
         ask(&rt, &mut client, server).await;
-        let error = rt.connect(&path).await.err().expect("the listener took its path with it");
+        let error = rt.connect(&path).await.expect_err("the listener took its path with it");
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     }
 }

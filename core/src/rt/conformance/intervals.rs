@@ -14,7 +14,7 @@ pub(super) const CASES: &[Case] = &[
 
 const PERIOD: Duration = Duration::from_millis(2);
 
-/// An interval after its first tick, which three more and a half have missed.
+/// An interval after its first tick, with three and a half periods gone since.
 async fn late(rt: &Rt, missed: MissedTicks) -> (Interval, Instant) {
     let mut interval = rt.interval(PERIOD).missed_ticks(missed);
     let first = interval.tick().await;
@@ -48,18 +48,21 @@ async fn a_burst_makes_up_for_missed_ticks(rt: Rt) {
 async fn a_skip_stays_on_the_beat(rt: Rt) {
     let (mut interval, first) = late(&rt, MissedTicks::Skip).await;
     let handed_out_after = rt.now();
-    assert_eq!(interval.tick().await, first + PERIOD, "the first missed tick is handed out late");
+    let missed = interval.tick().await;
     let next = interval.tick().await;
-    assert!(next > handed_out_after, "the others are left out");
-    assert_eq!((next - first).as_nanos() % PERIOD.as_nanos(), 0, "on the beat of the first");
+    assert!(first < missed && missed < next);
+    assert!(next > handed_out_after, "ticks that have passed are left out");
+    for due in [missed, next] {
+        assert_eq!((due - first).as_nanos() % PERIOD.as_nanos(), 0, "off the beat of the first tick");
+    }
     assert!(rt.now() >= next);
 }
 
 async fn a_delay_counts_from_the_late_tick(rt: Rt) {
     let (mut interval, first) = late(&rt, MissedTicks::Delay).await;
     let handed_out_after = rt.now();
-    assert_eq!(interval.tick().await, first + PERIOD, "the first missed tick is handed out late");
+    assert!(interval.tick().await >= first + PERIOD);
     let next = interval.tick().await;
-    assert!(next >= handed_out_after + PERIOD, "the next one is a whole period away");
+    assert!(next >= handed_out_after + PERIOD, "the next tick is a whole period away");
     assert!(rt.now() >= next);
 }

@@ -1,6 +1,6 @@
 //! Listening sockets: their address, their queue, their end.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, task::Poll, time::Duration};
 
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, future::join};
 
@@ -30,7 +30,7 @@ async fn port_zero_takes_a_free_port(rt: Rt) {
 async fn an_address_in_use_is_refused(rt: Rt) {
     let listener = listen(&rt).await;
     let taken = address(&listener);
-    let error = rt.listen(taken.clone()).await.err().expect("the address is taken");
+    let error = rt.listen(taken.clone()).await.expect_err("the address is taken");
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{error}");
     assert!(error.to_string().contains(&taken.to_string()), "the error names the address: {error}");
 }
@@ -89,15 +89,15 @@ async fn a_cancelled_accept_loses_no_connection(rt: Rt) {
         let mut accepted = Vec::new();
         while accepted.len() < usize::from(CONNECTIONS) {
             // One poll, then the future is dropped; every other time the next one is waited for.
-            let impatient = { poll_once(listener.accept().boxed()).await.map(Some) };
+            let impatient = poll_once(listener.accept().boxed()).await;
             let one = match impatient {
-                std::task::Poll::Ready(one) => one,
-                std::task::Poll::Pending if accepted.len() % 2 == 0 => Some(listener.accept().await),
-                std::task::Poll::Pending => None,
+                Poll::Ready(one) => Some(one),
+                Poll::Pending if accepted.len() % 2 == 0 => Some(listener.accept().await),
+                Poll::Pending => None,
             };
             match one {
                 Some(one) => accepted.push(one.expect("accepting works").0),
-                None => yield_now().await,
+                None => rt.sleep(Duration::from_micros(100)).await,
             }
         }
         accepted

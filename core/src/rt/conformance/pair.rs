@@ -76,7 +76,9 @@ impl Living {
     pub(super) fn one(&self) -> impl Send + Sync + use<> {
         self.0.fetch_add(1, Ordering::SeqCst);
         let count = Arc::clone(&self.0);
-        OnDrop(move || drop(count.fetch_sub(1, Ordering::SeqCst)))
+        OnDrop(move || {
+            count.fetch_sub(1, Ordering::SeqCst);
+        })
     }
 
     pub(super) fn count(&self) -> usize {

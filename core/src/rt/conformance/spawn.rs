@@ -1,19 +1,15 @@
 //! From where a task can be spawned, and what it carries.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread::ThreadId,
-};
+use std::{sync::Arc, thread::ThreadId};
 
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use tracing::{
     Event, Metadata, Subscriber,
     span::{Attributes, Id, Record},
+    subscriber::with_default,
 };
+use tracing_core::span::Current;
 
 use super::{
     Case,
@@ -57,7 +53,7 @@ async fn a_destructor_can_spawn(rt: Rt) {
 
 async fn a_tracing_span_is_carried_into_the_task(rt: Rt) {
     let spans = Spans::default();
-    let task = tracing::subscriber::with_default(spans.clone(), || {
+    let task = with_default(spans.clone(), || {
         let spans = spans.clone();
         tracing::error_span!("voyage").in_scope(|| {
             rt.spawn("traveller", async move {
@@ -86,13 +82,18 @@ struct Spans(Arc<Entered>);
 
 #[derive(Default)]
 struct Entered {
-    spans: AtomicU64,
-    threads: Mutex<Vec<ThreadId>>,
+    made: Mutex<Vec<&'static Metadata<'static>>>,
+    threads: Mutex<Vec<(ThreadId, Id)>>,
 }
 
 impl Spans {
     fn entered_here(&self) -> bool {
-        self.0.threads.lock().contains(&std::thread::current().id())
+        self.innermost().is_some()
+    }
+
+    fn innermost(&self) -> Option<Id> {
+        let here = std::thread::current().id();
+        self.0.threads.lock().iter().rev().find(|(thread, _)| *thread == here).map(|(_, id)| id.clone())
     }
 }
 
@@ -101,8 +102,10 @@ impl Subscriber for Spans {
         true
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(self.0.spans.fetch_add(1, Ordering::Relaxed) + 1)
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut made = self.0.made.lock();
+        made.push(span.metadata());
+        Id::from_u64(made.len() as u64)
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -111,15 +114,25 @@ impl Subscriber for Spans {
 
     fn event(&self, _: &Event<'_>) {}
 
-    fn enter(&self, _: &Id) {
-        self.0.threads.lock().push(std::thread::current().id());
+    fn enter(&self, id: &Id) {
+        self.0.threads.lock().push((std::thread::current().id(), id.clone()));
     }
 
-    fn exit(&self, _: &Id) {
-        let here = std::thread::current().id();
+    fn exit(&self, id: &Id) {
+        let left = (std::thread::current().id(), id.clone());
         let mut threads = self.0.threads.lock();
-        if let Some(place) = threads.iter().rposition(|thread| *thread == here) {
+        if let Some(place) = threads.iter().rposition(|entered| *entered == left) {
             threads.remove(place);
+        }
+    }
+
+    fn current_span(&self) -> Current {
+        match self.innermost() {
+            Some(id) => {
+                let metadata = self.0.made.lock()[id.into_u64() as usize - 1];
+                Current::new(id, metadata)
+            }
+            None => Current::none(),
         }
     }
 }

@@ -51,7 +51,7 @@ async fn a_task_starts_before_it_is_awaited(rt: Rt) {
 
 async fn a_panic_comes_back_with_its_message(rt: Rt) {
     let task = rt.spawn("panics", async { panic_quietly("overboard") });
-    let error: JoinError = task.await.err().expect("a panic is an error");
+    let error: JoinError = task.await.expect_err("a panic is an error");
     let JoinError::Panicked(panic) = error else { panic!("not a panic: {error}") };
     assert_eq!((panic.task(), panic.message().as_str()), ("panics", "overboard"));
 }
@@ -129,7 +129,7 @@ async fn a_task_that_cancels_itself_gets_an_error(rt: Rt) {
         let _ = tell.try_send(matches!(end, Err(JoinError::WouldDeadlock { .. })));
         pending::<()>().await;
     });
-    give.send(task).ok().expect("it waits for it");
+    give.send(task).expect("it waits for it");
     assert_eq!(told.next().await, Some(true));
     assert_eq!(told.next().await, None, "it ends at its next await");
 }

@@ -12,14 +12,14 @@ use std::{
     time::Duration,
 };
 
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::join};
+use futures::{AsyncReadExt, AsyncWriteExt, future::join};
 
 use super::{
     Case,
     bytes::{Pattern, receive_all, send},
     pair::pair,
 };
-use crate::rt::{BoxConnection, Connection, ReadBuf, Rt};
+use crate::rt::{BoxConnection, ReadBuf, Rt};
 
 pub(super) const CASES: &[Case] = &[
     case!(sixty_four_mebibytes_are_echoed_intact),
