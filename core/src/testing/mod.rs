@@ -5,18 +5,24 @@
 //! repeats the same run. A run that can never end is stopped with a report of who waits.
 
 mod config;
+mod drop_points;
 mod executor;
 mod net;
 mod report;
 mod runtime;
+mod seeds;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod world;
 
 use std::{future::Future, sync::Arc};
 
 pub use config::Config;
+pub use drop_points::{DropPoints, for_each_drop_point};
 pub use net::{ConnectionInfo, Fate, Network, Side};
 pub use report::{Finished, Stats, Stop, StopReason, TaskCounts};
+pub use seeds::{for_each_seed, seeds};
 
 use self::{executor::Executor, runtime::TestRuntime, world::World};
 use crate::rt::Rt;

@@ -121,6 +121,7 @@ impl fmt::Display for Stop {
                 if *background_timers > 0 {
                     write!(f, " ({background_timers} background timers do not count)")?;
                 }
+                f.write_str("; if another thread was to do it, see `Config::wait_for_threads`")?;
             }
             StopReason::TimeLimit { waiting, limit } => {
                 write!(
@@ -135,7 +136,7 @@ impl fmt::Display for Stop {
         }
         if stats.foreign_wakes > 0 {
             let wakes = stats.foreign_wakes;
-            write!(f, "\n{wakes} wakes came from other threads; `Config::wait_for_threads` waits for more")?;
+            write!(f, "\n{wakes} wakes came from other threads: this run cannot be repeated from its seed")?;
         }
         Ok(())
     }
