@@ -23,6 +23,22 @@ fn tokio_current_thread() {
     on_tokio(seaworthy::tokio::Flavor::CurrentThread);
 }
 
+#[cfg(feature = "smol")]
+#[test]
+fn smol() {
+    Suite::new("smol", |body: Body| seaworthy::smol::run(body)).run().assert();
+}
+
+#[cfg(feature = "smol")]
+#[test]
+fn smol_on_one_thread() {
+    let launch = |body: Body| {
+        let config = seaworthy::smol::Config { worker_threads: Some(1), ..Default::default() };
+        seaworthy::smol::run_with(config, body).expect("it starts");
+    };
+    Suite::new("smol on one thread", launch).run().assert();
+}
+
 #[test]
 fn testing() {
     for seed in 0..4 {
