@@ -110,7 +110,7 @@ async fn an_abort_reaches_a_blocked_writer(rt: Rt) {
 async fn ends_while_written_to(rt: &Rt, end: fn(BoxConnection)) {
     let (client, server) = pair(rt).await;
     let written = Arc::new(AtomicU64::new(0));
-    let writer = rt.spawn("writer", write_counted(client, u64::MAX, Arc::clone(&written)));
+    let writer = rt.spawn("writer", write_counted(client, Arc::clone(&written)));
     stalled(rt, &written).await;
     end(server);
     let error = writer.await.expect("no panic").expect_err("there is nobody to write to");

@@ -22,6 +22,8 @@
 #[macro_use]
 mod case;
 mod blocking;
+#[cfg(test)]
+mod broken;
 mod bytes;
 mod clock;
 mod connect;
@@ -37,6 +39,8 @@ mod shutdown;
 mod spawn;
 mod suite;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod transfer;
 

@@ -71,7 +71,7 @@ async fn every_destructor_has_run(rt: Rt, after: After) {
     let (mut reader, idle) = pair(&rt).await;
     start(&rt, &living, async move { drop(reader.read(&mut [0]).await) }).await;
     let (writer, unread) = pair(&rt).await;
-    start(&rt, &living, write_counted(writer, u64::MAX, Arc::default())).await;
+    start(&rt, &living, write_counted(writer, Arc::default())).await;
     let (inner, alive) = (rt.clone(), living.one());
     start(&rt, &living, async move {
         let child = async move {

@@ -55,15 +55,17 @@ async fn sixty_four_mebibytes_are_echoed_intact(rt: Rt) {
     echo.await.expect("no panic").expect("echoing works");
 }
 
-/// Writes as much as it can and counts it: the other end of [`stalled`].
+/// More than any connection may hold for a reader that does not read.
+const TOO_MUCH: u64 = 64 * MIB;
+
+/// Writes [`TOO_MUCH`] and counts how far it got: the other end of [`stalled`].
 pub(super) async fn write_counted(
     mut to: BoxConnection,
-    len: u64,
     written: Arc<AtomicU64>,
 ) -> io::Result<BoxConnection> {
     let mut pattern = Pattern::new();
-    while pattern.position() < len {
-        let piece = (len - pattern.position()).min(16 << 10);
+    while pattern.position() < TOO_MUCH {
+        let piece = (TOO_MUCH - pattern.position()).min(16 << 10);
         send(&mut to, &mut pattern, piece).await?;
         written.store(pattern.position(), Ordering::SeqCst);
     }
@@ -84,14 +86,13 @@ pub(super) async fn stalled(rt: &Rt, written: &AtomicU64) -> u64 {
 }
 
 async fn a_writer_waits_for_its_reader(rt: Rt) {
-    const LEN: u64 = 64 * MIB;
     let (client, mut server) = pair(&rt).await;
     let written = Arc::new(AtomicU64::new(0));
-    let writer = rt.spawn("writer", write_counted(client, LEN, Arc::clone(&written)));
+    let writer = rt.spawn("writer", write_counted(client, Arc::clone(&written)));
     let taken = stalled(&rt, &written).await;
-    assert!(taken < LEN, "all {LEN} bytes were taken from the writer, and nobody has read one");
+    assert!(taken < TOO_MUCH, "all {TOO_MUCH} bytes were taken from the writer, and nobody has read one");
     let received = receive_all(&mut server, &mut Pattern::new()).await.expect("reading works");
-    assert_eq!(received, LEN);
+    assert_eq!(received, TOO_MUCH);
     writer.await.expect("no panic").expect("the writer goes on once it is read from");
 }
 
