@@ -165,23 +165,26 @@ fn a_dropped_pop_loses_no_item_and_no_wake_up() {
     let points = DropPoints::new(0..30).run(
         |rt| async move {
             let queue = queue(2);
-            let feeder = queue.clone();
-            let delay = rt.clone();
-            rt.spawn("feeder", async move {
+            let (feeder, delay) = (queue.clone(), rt.clone());
+            // One that waits behind the consumer which is dropped, and must not wait for ever.
+            let second = rt.spawn("second", async move {
+                delay.sleep(Duration::from_millis(1)).await;
+                let inner = feeder.clone();
+                let second = delay.spawn("behind", async move { inner.pop().await });
                 delay.sleep(Duration::from_millis(1)).await;
                 feeder.push(0, "item").await.expect("open");
-            })
-            .detach();
-            queue
+                second.await.expect("no panic")
+            });
+            (queue, Arc::new(Mutex::new(Some(second))))
         },
-        |_rt, queue| async move {
-            // It has what it came for, so a later drop takes it away.
+        |_rt, (queue, _)| async move {
             let item = queue.pop().await;
             queue.push(0, item.expect("open")).await.expect("open");
         },
-        |rt, queue| async move {
-            let item = rt.timeout(Duration::from_secs(1), queue.pop()).await;
-            assert_eq!(item, Ok(Some("item")), "the next consumer gets it");
+        |rt, (queue, second)| async move {
+            let second = second.lock().take().expect("checked once");
+            let item = rt.timeout(Duration::from_secs(1), second).await.expect("it is woken");
+            assert_eq!(item.expect("no panic"), Some("item"));
             assert!(queue.is_empty());
         },
     );
