@@ -5,6 +5,7 @@ mod cancel;
 mod connect;
 mod counting;
 mod scope;
+mod span;
 mod task;
 mod task_panics;
 mod time;
