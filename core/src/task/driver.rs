@@ -103,7 +103,7 @@ impl Inner {
         key: TaskKey,
         status: Status,
         errors: Vec<String>,
-        deliver: impl FnOnce(Arc<Report>),
+        deliver: impl FnOnce(Report),
     ) {
         let now = self.rt.now();
         let mut state = self.state.lock();
@@ -221,7 +221,7 @@ impl Inner {
 
 /// A task on its way out.
 pub(super) enum Stopped {
-    Pending { work: BoxWork, handle: Arc<dyn Control>, error: JoinError, report: Arc<Report> },
+    Pending { work: BoxWork, handle: Arc<dyn Control>, error: JoinError, report: Report },
     Running(Arc<dyn Control>),
 }
 

@@ -41,7 +41,7 @@ impl<T: Send + 'static> Job<T> {
     /// A task that was not accepted.
     pub(super) fn rejected(inner: &Arc<Inner>, error: JoinError, report: Report) -> Self {
         let cell = Arc::new(Cell::new(inner));
-        *cell.outcome.lock() = Outcome::Ended(Some(Err(error)), Arc::new(report));
+        *cell.outcome.lock() = Outcome::Ended(Some(Err(error)), Box::new(report));
         Self { cell }
     }
 
@@ -145,7 +145,7 @@ enum Outcome<T> {
     Live,
     /// Live, and nobody is left to take the result.
     Abandoned,
-    Ended(Option<Result<T, JoinError>>, Arc<Report>),
+    Ended(Option<Result<T, JoinError>>, Box<Report>),
 }
 
 impl<T> Cell<T> {
@@ -162,14 +162,14 @@ impl<T> Cell<T> {
         }
     }
 
-    pub(super) fn end(&self, result: Result<T, JoinError>, report: Arc<Report>) {
+    pub(super) fn end(&self, result: Result<T, JoinError>, report: Report) {
         let mut outcome = self.outcome.lock();
         if matches!(*outcome, Outcome::Abandoned) {
             drop(outcome);
             self.inner.drop_quietly(&report.name, result);
             return;
         }
-        *outcome = Outcome::Ended(Some(result), report);
+        *outcome = Outcome::Ended(Some(result), Box::new(report));
         drop(outcome);
         self.joiner.wake();
     }
@@ -230,7 +230,7 @@ pub(super) trait Control: Send + Sync {
     /// Has a running task polled again.
     fn wake(&self);
     /// Ends a task that never ran.
-    fn end_unstarted(&self, error: JoinError, report: Arc<Report>);
+    fn end_unstarted(&self, error: JoinError, report: Report);
 }
 
 impl<T: Send> Control for Cell<T> {
@@ -251,7 +251,7 @@ impl<T: Send> Control for Cell<T> {
         self.executor.wake();
     }
 
-    fn end_unstarted(&self, error: JoinError, report: Arc<Report>) {
+    fn end_unstarted(&self, error: JoinError, report: Report) {
         self.end(Err(error), report);
     }
 }
