@@ -88,8 +88,7 @@ impl Inner {
         }
         let handle: Arc<dyn Control> = Arc::<Cell<F::Output>>::clone(&cell);
         let key = state.machine.submit(now, spec, work, handle);
-        // It was not set before: the cell is new.
-        let _ = cell.key.set(key);
+        cell.key.set(key);
         state.publish(key);
         let effects = state.settle(now);
         drop(state);

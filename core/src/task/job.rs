@@ -5,8 +5,8 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -59,7 +59,7 @@ impl<T: Send + 'static> Job<T> {
     /// Dropping the returned future does not revoke the cancellation.
     pub fn cancel(self) -> CancelJob<T> {
         if let Some(key) = self.cell.key.get() {
-            self.cell.inner.cancel(*key, Vec::new());
+            self.cell.inner.cancel(key, Vec::new());
         }
         CancelJob(self)
     }
@@ -90,7 +90,7 @@ impl<T> Job<T> {
             return Poll::Ready(outcome);
         }
         if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner))
-            && self.cell.inner.would_deadlock(who, *whom)
+            && self.cell.inner.would_deadlock(who, whom)
         {
             return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
         }
@@ -129,16 +129,44 @@ impl<T> fmt::Debug for Job<T> {
 /// What a task, its handle and its manager share.
 pub(super) struct Cell<T> {
     pub(super) inner: Arc<Inner>,
-    /// Set when the task is accepted.
-    pub(super) key: OnceLock<TaskKey>,
+    pub(super) key: KeyCell,
     /// The runtime has it: from here its own end is what ends it.
     pub(super) started: AtomicBool,
     pub(super) stopped: AtomicBool,
+    /// To be polled again, whatever its future waits for.
+    pub(super) nudged: AtomicBool,
     /// It may be noted as waiting for a pending task.
     pub(super) waits: AtomicBool,
     pub(super) executor: AtomicWaker,
     joiner: AtomicWaker,
     outcome: Mutex<Outcome<T>>,
+}
+
+/// Where the manager keeps the task. It is set once, under the manager's lock, before the cell is given to anyone who
+/// does not go through that lock first: so no ordering is needed.
+pub(super) struct KeyCell {
+    id: AtomicU64,
+    slot: AtomicUsize,
+}
+
+impl Default for KeyCell {
+    fn default() -> Self {
+        Self { id: AtomicU64::new(Self::NONE), slot: AtomicUsize::new(0) }
+    }
+}
+
+impl KeyCell {
+    const NONE: u64 = u64::MAX;
+
+    pub(super) fn set(&self, key: TaskKey) {
+        self.slot.store(key.slot, Ordering::Relaxed);
+        self.id.store(key.id.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Option<TaskKey> {
+        let id = self.id.load(Ordering::Relaxed);
+        (id != Self::NONE).then(|| TaskKey { id: TaskId(id), slot: self.slot.load(Ordering::Relaxed) })
+    }
 }
 
 enum Outcome<T> {
@@ -152,9 +180,10 @@ impl<T> Cell<T> {
     pub(super) fn new(inner: &Arc<Inner>) -> Self {
         Self {
             inner: Arc::clone(inner),
-            key: OnceLock::new(),
+            key: KeyCell::default(),
             started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            nudged: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             executor: AtomicWaker::new(),
             joiner: AtomicWaker::new(),
@@ -205,7 +234,7 @@ impl<T> Cell<T> {
                 return at(report);
             }
             if let Some(key) = self.key.get()
-                && let Some(report) = self.inner.state.lock().machine.report(*key)
+                && let Some(report) = self.inner.state.lock().machine.report(key)
             {
                 return at(report);
             }
@@ -248,6 +277,7 @@ impl<T: Send> Control for Cell<T> {
     }
 
     fn wake(&self) {
+        self.nudged.store(true, Ordering::Release);
         self.executor.wake();
     }
 
