@@ -147,6 +147,7 @@ impl Inner {
             match stopped {
                 Stopped::Running(handle) => handle.stop(),
                 Stopped::Pending { work, handle, error, report } => {
+                    handle.withdrawn();
                     self.drop_quietly(&report.name, work);
                     handle.end_unstarted(error, report);
                     fallen += 1;
@@ -294,9 +295,6 @@ impl State {
             Some(Cow::Borrowed(name)) => name,
             Some(Cow::Owned(_)) | None => "task",
         };
-        if let Some(handle) = self.machine.handle(key) {
-            handle.started();
-        }
         Some((name, work))
     }
 }

@@ -130,8 +130,8 @@ impl<T> fmt::Debug for Job<T> {
 pub(super) struct Cell<T> {
     pub(super) inner: Arc<Inner>,
     pub(super) key: KeyCell,
-    /// The runtime has it: from here its own end is what ends it.
-    pub(super) started: AtomicBool,
+    /// It never started and never will: whoever withdrew it ends it.
+    pub(super) withdrawn: AtomicBool,
     pub(super) stopped: AtomicBool,
     /// To be polled again, whatever its future waits for.
     pub(super) nudged: AtomicBool,
@@ -181,7 +181,7 @@ impl<T> Cell<T> {
         Self {
             inner: Arc::clone(inner),
             key: KeyCell::default(),
-            started: AtomicBool::new(false),
+            withdrawn: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             nudged: AtomicBool::new(false),
             waits: AtomicBool::new(false),
@@ -250,8 +250,8 @@ impl<T> Cell<T> {
 
 /// What a manager can do to a task of whatever type.
 pub(super) trait Control: Send + Sync {
-    /// It is about to be given to the runtime.
-    fn started(&self);
+    /// It was taken out of the queue, and is about to be dropped.
+    fn withdrawn(&self);
     /// Makes a running task end at its next await.
     fn stop(&self);
     /// It was noted as waiting for a pending task, until it is polled again.
@@ -263,8 +263,8 @@ pub(super) trait Control: Send + Sync {
 }
 
 impl<T: Send> Control for Cell<T> {
-    fn started(&self) {
-        self.started.store(true, Ordering::Release);
+    fn withdrawn(&self) {
+        self.withdrawn.store(true, Ordering::Release);
     }
 
     fn stop(&self) {

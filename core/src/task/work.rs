@@ -48,9 +48,9 @@ pin_project! {
 
     impl<F: Future> PinnedDrop for Work<F> {
         fn drop(this: Pin<&mut Self>) {
-            // Started and not ended: the runtime has ended, or thrown the task away. What never started is ended by
-            // whoever withdrew it.
-            if this.cell.started.load(Ordering::Acquire) {
+            // Not ended: the runtime has ended, or thrown the task away. What never started is ended by whoever
+            // withdrew it.
+            if !this.cell.withdrawn.load(Ordering::Acquire) {
                 this.finish(End::Cancelled);
             }
         }
