@@ -85,7 +85,9 @@ impl Executor {
         let (on_end, on_wake) = (Arc::clone(self), Arc::clone(self));
         let tracked = async move {
             future.await;
-            on_end.tasks.lock().living.remove(&number).map(async_task::Task::detach);
+            if let Some(this) = on_end.tasks.lock().living.remove(&number) {
+                this.detach();
+            }
         };
         let (runnable, task) = async_task::spawn(tracked, move |runnable| {
             on_wake.tasks.lock().ready.push_back(runnable);
