@@ -4,3 +4,5 @@
 //! against `futures` traits and [`rt`], and runs on whatever implements [`rt::Runtime`].
 
 pub mod rt;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

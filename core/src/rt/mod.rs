@@ -29,6 +29,8 @@ mod shield;
 mod signal;
 mod sleep;
 mod task;
+#[cfg(test)]
+mod tests;
 mod timeout;
 #[cfg(feature = "tokio-io")]
 pub mod tokio_io;
@@ -48,5 +50,7 @@ pub use scope::Scope;
 pub use shield::Shield;
 pub use signal::Signal;
 pub use sleep::Sleep;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use task::thread_token;
 pub use task::{Cancel, Task};
 pub use timeout::{Elapsed, Timeout};
