@@ -15,6 +15,8 @@
 //! Nothing here is generic over the runtime, no context is global, and no call panics because a runtime was not found.
 
 mod cancel;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod connect;
 mod coop;
 mod handle;

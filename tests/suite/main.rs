@@ -1,0 +1,3 @@
+//! What the crates must do together.
+
+mod conformance;
