@@ -1,7 +1,9 @@
 use std::{
-    future::pending,
+    future::{pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::Arc,
+    task::Poll,
 };
 
 use parking_lot::Mutex;
@@ -118,6 +120,22 @@ fn what_is_left_of_a_completed_operation_is_checked_too() {
         },
         |_rt, log| async move { assert!(log.lock().is_empty(), "wrong") },
     );
+}
+
+#[test]
+fn only_the_operations_own_wakes_count() {
+    let points = for_each_drop_point(
+        [1],
+        |rt| async move {
+            // It wakes the root while the operation waits for something else.
+            let alarm = Arc::new(Mutex::new(rt.sleep(secs(1))));
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut *alarm.lock()).poll(cx).is_pending())).await;
+            alarm
+        },
+        |rt, _alarm| async move { rt.sleep(secs(5)).await },
+        |_rt, _alarm| async {},
+    );
+    assert_eq!(points, 3);
 }
 
 #[test]
