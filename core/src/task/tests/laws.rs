@@ -462,14 +462,24 @@ fn a_dropped_wait_for_room_gives_its_place_to_the_next() {
             let tasks = TaskManager::new(&rt, Config { concurrency: 1, pending_max: 1, ..Config::default() });
             let tasks = Arc::new(tasks.unwrap());
             tasks.submit("running", sleeper(&rt, 1));
-            tasks.submit("queued", sleeper(&rt, 1));
-            tasks
+            tasks.submit("queued", future::pending::<()>());
+            // One that waits behind the one which is dropped, and must not wait for ever.
+            let (submitter, delay) = (tasks.submitter(), rt.clone());
+            let behind = rt.spawn("behind", async move {
+                delay.sleep(SECOND / 2).await;
+                submitter.submit_when_room("behind", async {}).await.status()
+            });
+            (tasks, Arc::new(Mutex::new(Some(behind))))
         },
-        |_rt, tasks| async move { drop(tasks.submit_when_room("dropped", async {}).await) },
-        |rt, tasks| async move {
-            let next = rt.timeout(60 * SECOND, tasks.submit_when_room("next", async { 1 })).await;
-            assert_eq!(next.expect("there is a way in").await.unwrap(), 1);
-            tasks.idle().await;
+        |_rt, (tasks, _)| async move {
+            let job = tasks.submit_when_room("dropped", async {}).await;
+            drop(job.cancel().await);
+        },
+        |rt, (tasks, behind)| async move {
+            let behind = behind.lock().take().expect("checked once");
+            let status = rt.timeout(60 * SECOND, behind).await.expect("there is a way in");
+            assert_eq!(status.expect("no panic"), Status::Pending);
+            assert_eq!(tasks.stats().rejected, 0);
         },
     );
     assert!(points >= 60, "{points}");
