@@ -26,6 +26,8 @@ use crate::rt::{JoinError, TaskName};
 /// It can be polled, put aside and awaited later: nothing is lost.
 pub struct Job<T> {
     cell: Arc<Cell<T>>,
+    /// The task of the same manager that was noted as waiting for this one.
+    awaited_by: Option<TaskKey>,
 }
 
 /// The future of [`Job::cancel`]. Dropping it does not revoke the cancellation.
@@ -35,14 +37,14 @@ pub struct CancelJob<T>(Job<T>);
 
 impl<T: Send + 'static> Job<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
-        Self { cell }
+        Self { cell, awaited_by: None }
     }
 
     /// A task that was not accepted.
     pub(super) fn rejected(inner: &Arc<Inner>, error: JoinError, report: Report) -> Self {
         let cell = Arc::new(Cell::new(inner));
         *cell.outcome.lock() = Outcome::Ended(Some(Err(error)), Arc::new(report));
-        Self { cell }
+        Self::new(cell)
     }
 
     /// Cancels it, at once, and returns a future that waits until its destructors have run.
@@ -81,7 +83,7 @@ impl<T> Job<T> {
         self.cell.look(Report::clone)
     }
 
-    fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         if let Some(outcome) = self.cell.take() {
             return Poll::Ready(outcome);
         }
@@ -89,10 +91,11 @@ impl<T> Job<T> {
         if let Some(outcome) = self.cell.take() {
             return Poll::Ready(outcome);
         }
-        if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner))
-            && self.cell.inner.would_deadlock(who, *whom)
-        {
-            return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
+        if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner)) {
+            self.awaited_by = Some(who);
+            if self.cell.inner.would_deadlock(who, *whom) {
+                return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
+            }
         }
         Poll::Pending
     }
@@ -101,7 +104,7 @@ impl<T> Job<T> {
 impl<T> Future for Job<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_outcome(cx)
     }
 }
@@ -109,13 +112,17 @@ impl<T> Future for Job<T> {
 impl<T> Future for CancelJob<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_outcome(cx)
     }
 }
 
 impl<T> Drop for Job<T> {
     fn drop(&mut self) {
+        // Whoever lets go of a job waits for it no more.
+        if let (Some(who), Some(whom)) = (self.awaited_by, self.cell.key.get()) {
+            self.cell.inner.state.lock().machine.waits_no_more(who, *whom);
+        }
         self.cell.abandon();
     }
 }

@@ -620,3 +620,54 @@ fn a_report_says_when_and_how_often() {
         assert_eq!((report.attempts, report.priority, report.name.as_ref()), (1, -1, "second"));
     });
 }
+
+#[test]
+fn a_task_that_went_on_without_what_it_waited_for_does_not_count_as_waiting() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 2);
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        tasks.submit("impatient", async move {
+            let child = submitter.submit(Spec::new("child").priority(-9), async {});
+            assert!(inner.timeout(SECOND, child).await.is_err(), "it cannot start yet");
+            inner.sleep(9 * SECOND).await;
+        });
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        let patient = tasks.submit("patient", async move {
+            inner.sleep(2 * SECOND).await;
+            submitter.submit("child", async { "done" }).await.unwrap()
+        });
+        assert_eq!(patient.await.unwrap(), "done");
+    });
+}
+
+#[test]
+fn idle_is_told_when_the_last_pending_task_is_cancelled() {
+    testing::run(1, |rt| async move {
+        let tasks = Arc::new(manager(&rt, 1));
+        tasks.set_concurrency(0).unwrap();
+        let job = tasks.submit("pending", async {});
+        let waiter = rt.spawn("waiter", {
+            let tasks = tasks.clone();
+            async move { tasks.idle().await }
+        });
+        rt.sleep(SECOND).await;
+        drop(job.cancel());
+        waiter.await.unwrap();
+    });
+}
+
+#[test]
+fn tasks_end_with_their_runtime() {
+    let (tasks, running, pending) = testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        let running = tasks.submit("running", future::pending::<()>());
+        let pending = tasks.submit("pending", async {});
+        rt.sleep(SECOND).await;
+        (tasks, running, pending)
+    });
+    assert_eq!(running.status(), Status::Cancelled);
+    assert!(running.now_or_never().expect("it has ended").unwrap_err().is_cancelled());
+    // Its slot is free, so the next one is given to the runtime, which is gone and drops it.
+    assert_eq!(pending.status(), Status::Cancelled);
+    assert_eq!(tasks.stats().cancelled, 2);
+}
