@@ -31,6 +31,8 @@ mod shield;
 mod signal;
 mod sleep;
 mod task;
+#[cfg(test)]
+mod tests;
 mod timeout;
 #[cfg(feature = "tokio-io")]
 pub mod tokio_io;
