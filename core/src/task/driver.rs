@@ -88,8 +88,7 @@ impl Inner {
         }
         let handle: Arc<dyn Control> = Arc::<Cell<F::Output>>::clone(&cell);
         let key = state.machine.submit(now, spec, work, handle);
-        // It was not set before: the cell is new.
-        let _ = cell.key.set(key);
+        cell.key.set(key);
         state.publish(key);
         let effects = state.settle(now);
         drop(state);
@@ -103,7 +102,7 @@ impl Inner {
         key: TaskKey,
         status: Status,
         errors: Vec<String>,
-        deliver: impl FnOnce(Arc<Report>),
+        deliver: impl FnOnce(Report),
     ) {
         let now = self.rt.now();
         let mut state = self.state.lock();
@@ -221,7 +220,7 @@ impl Inner {
 
 /// A task on its way out.
 pub(super) enum Stopped {
-    Pending { work: BoxWork, handle: Arc<dyn Control>, error: JoinError, report: Arc<Report> },
+    Pending { work: BoxWork, handle: Arc<dyn Control>, error: JoinError, report: Report },
     Running(Arc<dyn Control>),
 }
 

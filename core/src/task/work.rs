@@ -75,10 +75,28 @@ impl<F: Future> Work<F> {
         Self { future: Some(future), cell: Arc::clone(cell), failure, run_timeout, sleep: None, span }
     }
 
+    /// What ends it though its future is pending. If nothing does, it is woken when something will.
+    fn stopped_by(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<End<F::Output>> {
+        let this = self.project();
+        let cell = this.cell;
+        if let Some(limit) = *this.run_timeout {
+            let sleep = this.sleep.get_or_insert_with(|| cell.inner.rt.sleep(limit));
+            if Pin::new(sleep).poll(cx).is_ready() {
+                return Some(End::TimedOut(limit));
+            }
+        }
+        // Only now, for a task that ends at its first poll needs no waker. Whoever came before that left word.
+        cell.executor.register(cx.waker());
+        if cell.nudged.swap(false, Ordering::AcqRel) {
+            cx.waker().wake_by_ref();
+        }
+        cell.stopped.load(Ordering::Acquire).then_some(End::Cancelled)
+    }
+
     /// Drops the future, and only then lets the manager and the handle know.
     fn finish(self: Pin<&mut Self>, end: End<F::Output>) {
         let mut this = self.project();
-        let Some(key) = this.cell.key.get().copied().filter(|_| this.future.is_some()) else { return };
+        let Some(key) = this.cell.key.get().filter(|_| this.future.is_some()) else { return };
         let inner = &this.cell.inner;
         let entered = this.span.as_ref().map(Span::enter);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
@@ -127,15 +145,15 @@ impl<F: Future> Future for Work<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_mut().project();
         let cell = this.cell;
-        cell.executor.register(cx.waker());
         if cell.stopped.load(Ordering::Acquire) {
             self.finish(End::Cancelled);
             return Poll::Ready(());
         }
-        let (Some(future), Some(key)) = (this.future.as_pin_mut(), cell.key.get().copied()) else {
+        let (Some(future), Some(key)) = (this.future.as_pin_mut(), cell.key.get()) else {
             return Poll::Ready(());
         };
-        if cell.waits.swap(false, Ordering::Relaxed) {
+        if cell.waits.load(Ordering::Relaxed) {
+            cell.waits.store(false, Ordering::Relaxed);
             cell.inner.resumed(key);
         }
         let polled = {
@@ -143,16 +161,12 @@ impl<F: Future> Future for Work<F> {
             poll_as(future, cell, key, cx)
         };
         match polled {
-            Ok(Poll::Pending) => {
-                let Some(limit) = *this.run_timeout else { return Poll::Pending };
-                let sleep = this.sleep.get_or_insert_with(|| cell.inner.rt.sleep(limit));
-                if Pin::new(sleep).poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                self.finish(End::TimedOut(limit));
-            }
             Ok(Poll::Ready(value)) => self.finish(End::Done(value)),
             Err(payload) => self.finish(End::Panicked(payload)),
+            Ok(Poll::Pending) => match self.as_mut().stopped_by(cx) {
+                Some(end) => self.finish(end),
+                None => return Poll::Pending,
+            },
         }
         Poll::Ready(())
     }
