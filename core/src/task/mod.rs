@@ -33,6 +33,7 @@ mod manager;
 mod queue;
 mod report;
 mod room;
+mod slot;
 mod state;
 mod work;
 

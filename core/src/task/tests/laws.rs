@@ -667,7 +667,43 @@ fn tasks_end_with_their_runtime() {
     });
     assert_eq!(running.status(), Status::Cancelled);
     assert!(running.now_or_never().expect("it has ended").unwrap_err().is_cancelled());
-    // Its slot is free, so the next one is given to the runtime, which is gone and drops it.
-    assert_eq!(pending.status(), Status::Cancelled);
+    assert_eq!(pending.report().errors, ["its runtime has ended"]);
     assert_eq!(tasks.stats().cancelled, 2);
+}
+
+#[test]
+fn many_tasks_that_end_with_their_runtime_need_no_stack() {
+    let tasks = testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        for _ in 0..100_000 {
+            drop(tasks.submit("task", future::pending::<()>()));
+        }
+        rt.sleep(SECOND).await;
+        tasks
+    });
+    assert_eq!(tasks.stats().cancelled, 100_000);
+}
+
+#[test]
+fn tasks_that_are_ready_at_once_let_others_run_and_need_no_stack() {
+    testing::run(3, |rt| async move {
+        let tasks = manager(&rt, 1);
+        let turns = Arc::new(AtomicUsize::new(0));
+        let other = rt.spawn("other", {
+            let turns = turns.clone();
+            async move {
+                loop {
+                    turns.fetch_add(1, Ordering::Relaxed);
+                    crate::rt::yield_now().await;
+                }
+            }
+        });
+        for _ in 0..20_000 {
+            drop(tasks.submit("task", async {}));
+        }
+        tasks.idle().await;
+        drop(other);
+        // Once in 128 tasks, and it is a coin toss who runs next.
+        assert!(turns.load(Ordering::Relaxed) > 60, "{turns:?}");
+    });
 }
