@@ -110,8 +110,13 @@ fn a_panic_of_the_root_future_comes_out_after_the_tasks_are_gone() {
 #[test]
 fn a_stuck_blocking_job_holds_up_the_end_no_longer_than_the_timeout() {
     let ((free, stuck), (ended, has_ended)) = (channel::<()>(), channel());
-    let config =
-        Config { blocking_threads_max: 1, shutdown_timeout: Duration::from_millis(1), ..Config::default() };
+    // With one thread for blocking jobs and no worker threads, which take jobs too when they end.
+    let config = Config {
+        flavor: Flavor::CurrentThread,
+        blocking_threads_max: 1,
+        shutdown_timeout: Duration::from_millis(1),
+        ..Config::default()
+    };
     let mut queued = None;
     run_with(config, async |rt| {
         let (begun, has_begun) = channel();
