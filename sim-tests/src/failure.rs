@@ -45,7 +45,7 @@ pub enum Cause {
         /// The host.
         host: String,
         /// The name the task was spawned under.
-        task: &'static str,
+        task: String,
         /// What the panic said.
         message: String,
     },
