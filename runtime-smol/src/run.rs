@@ -1,10 +1,7 @@
 use std::{
     future::Future,
     io,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver},
-    },
+    sync::{Arc, mpsc::Receiver},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -15,13 +12,13 @@ use seaworthy_core::rt::{CancelToken, Rt};
 
 use crate::{
     Config,
-    runtime::{Jobs, Smol},
+    runtime::{Hold, Smol},
 };
 
 /// Runs a program on an executor of its own, with as many threads as there are cores, until its root future ends.
 ///
 /// The root future runs on the calling thread, which runs tasks too, and need not be `Send`. When it ends, all tasks are
-/// dropped, and every destructor of theirs has run when this returns. Blocking jobs that have not begun are dropped too;
+/// dropped, and every destructor of theirs has run when this returns. Blocking jobs that have not begun by then are dropped;
 /// running ones are waited for, but no longer than [`Config::shutdown_timeout`]. A task that blocks its thread is waited
 /// for without limit: blocking belongs into [`Rt::spawn_blocking`].
 ///
@@ -76,10 +73,9 @@ where
     Fut: Future,
 {
     let threads = config.threads()?;
-    let (jobs, jobs_ended) = mpsc::channel();
-    let jobs = Arc::new(Jobs(jobs));
+    let (jobs, jobs_ended) = Hold::new();
     let mut workers = Workers::default();
-    let rt = Rt::new(Smol::with_jobs(&workers.executor, &jobs));
+    let rt = Rt::new(Smol::with_jobs(&workers.executor, Arc::downgrade(&jobs)));
     let ending = Ending { jobs: Some(jobs), jobs_ended, shutdown_timeout: config.shutdown_timeout };
     // The caller's thread is the first of them.
     for _ in 1..threads {
@@ -135,7 +131,7 @@ impl Drop for Workers {
 /// The wait for blocking jobs: they hold the sender's end, and nothing is ever sent.
 struct Ending {
     // `None` only while it is dropped.
-    jobs: Option<Arc<Jobs>>,
+    jobs: Option<Arc<Hold>>,
     jobs_ended: Receiver<()>,
     shutdown_timeout: Duration,
 }

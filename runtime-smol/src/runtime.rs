@@ -1,7 +1,10 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Weak, mpsc::Sender},
+    sync::{
+        Arc, Weak,
+        mpsc::{self, Receiver, Sender},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -17,11 +20,19 @@ use crate::{net::SmolNet, timer::SmolTimer};
 /// sockets go on working, for smol's reactor does.
 pub struct Smol {
     executor: Weak<Executor<'static>>,
-    jobs: Weak<Jobs>,
+    /// Held by every blocking job.
+    jobs: Weak<Hold>,
 }
 
-/// Held by every blocking job.
-pub(crate) struct Jobs(#[expect(dead_code, reason = "its end is the signal")] pub(crate) Sender<()>);
+/// Held in common by what is waited for: when the last of it is gone, the receiver disconnects.
+pub(crate) struct Hold(#[expect(dead_code, reason = "its end is the signal")] Sender<()>);
+
+impl Hold {
+    pub(crate) fn new() -> (Arc<Self>, Receiver<()>) {
+        let (sender, ended) = mpsc::channel();
+        (Arc::new(Self(sender)), ended)
+    }
+}
 
 impl Smol {
     /// The runtime around an executor that somebody else drives.
@@ -40,7 +51,7 @@ impl Smol {
     /// assert_eq!(async_io::block_on(executor.run(sum)).unwrap(), 3);
     /// ```
     pub fn new(executor: &Arc<Executor<'static>>) -> Self {
-        Self { executor: Arc::downgrade(executor), jobs: Weak::new() }
+        Self::with_jobs(executor, Weak::new())
     }
 
     /// The handle that everything in Seaworthy takes.
@@ -48,8 +59,8 @@ impl Smol {
         Rt::new(self)
     }
 
-    pub(crate) fn with_jobs(executor: &Arc<Executor<'static>>, jobs: &Arc<Jobs>) -> Self {
-        Self { executor: Arc::downgrade(executor), jobs: Arc::downgrade(jobs) }
+    pub(crate) fn with_jobs(executor: &Arc<Executor<'static>>, jobs: Weak<Hold>) -> Self {
+        Self { executor: Arc::downgrade(executor), jobs }
     }
 }
 
@@ -67,8 +78,7 @@ impl Runtime for Smol {
     }
 
     fn spawn_blocking(&self, _name: &'static str, job: Box<dyn FnOnce() + Send>) {
-        let executor = Weak::clone(&self.executor);
-        let counted = self.jobs.upgrade();
+        let (executor, hold) = (Weak::clone(&self.executor), self.jobs.upgrade());
         let job = move || {
             // It may have waited in the pool's queue beyond the end of the executor.
             if executor.strong_count() > 0 {
@@ -76,7 +86,7 @@ impl Runtime for Smol {
             } else {
                 drop(job);
             }
-            drop(counted);
+            drop(hold);
         };
         blocking::unblock(job).detach();
     }

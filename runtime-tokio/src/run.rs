@@ -1,14 +1,19 @@
-use std::{future::Future, io, sync::mpsc::Receiver, time::Duration};
+use std::{
+    future::Future,
+    io,
+    sync::{Arc, mpsc::Receiver},
+    time::Duration,
+};
 
 use seaworthy_core::rt::Rt;
 use tokio::runtime::Runtime;
 
-use crate::{Config, Tokio};
+use crate::{Config, Tokio, runtime::Hold};
 
 /// Runs a program on a multi-threaded tokio runtime of its own, until its root future ends.
 ///
 /// The root future runs on the calling thread and need not be `Send`. When it ends, all tasks are dropped, and every
-/// destructor of theirs has run when this returns. Blocking jobs that have not begun are dropped too; running ones are
+/// destructor of theirs has run when this returns. Blocking jobs that have not begun by then are dropped; running ones are
 /// waited for, but no longer than [`Config::shutdown_timeout`]. A task that blocks its thread is waited for without
 /// limit: blocking belongs into [`Rt::spawn_blocking`].
 ///
@@ -63,9 +68,12 @@ where
     Fut: Future,
 {
     let runtime = config.build()?;
-    let (tokio, ended) = Tokio::watched(runtime.handle().clone());
+    let (jobs, jobs_ended) = Hold::new();
+    let (tokio, tasks_ended) = Tokio::watched(runtime.handle().clone(), Arc::downgrade(&jobs));
     let rt = tokio.rt();
-    let owned = Owned { runtime: Some(runtime), ended, shutdown_timeout: config.shutdown_timeout };
+    let (runtime, jobs) = (Some(runtime), Some(jobs));
+    let shutdown_timeout = config.shutdown_timeout;
+    let owned = Owned { runtime, tasks_ended, jobs, jobs_ended, shutdown_timeout };
     let value = owned.block_on(async move { program(rt).await });
     drop(owned);
     Ok(value)
@@ -73,9 +81,11 @@ where
 
 /// The runtime of one `run`. Its end is a `Drop`, so that it is the same when the root future panics.
 struct Owned {
-    // `None` only while it is dropped.
+    // This and `jobs` are `None` only while it is dropped.
     runtime: Option<Runtime>,
-    ended: Receiver<()>,
+    tasks_ended: Receiver<()>,
+    jobs: Option<Arc<Hold>>,
+    jobs_ended: Receiver<()>,
     shutdown_timeout: Duration,
 }
 
@@ -87,11 +97,14 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
+        // Tokio's `shutdown_timeout` is not what we want: on one thread it waits for the jobs before it drops the tasks,
+        // and on several its bound cuts the destructors short.
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(self.shutdown_timeout);
+            runtime.shutdown_background();
         }
-        // Tokio's bound covers the tasks too, and may have cut their destructors short. This waits for the last of them:
-        // nothing is sent, the sender goes with the last task.
-        let _disconnected = self.ended.recv();
+        // Nothing is ever sent: the senders go with the last task and with the last job.
+        let _disconnected = self.tasks_ended.recv();
+        self.jobs = None;
+        let _disconnected_or_late = self.jobs_ended.recv_timeout(self.shutdown_timeout);
     }
 }

@@ -37,20 +37,30 @@ use crate::{net::TokioNet, timer::TokioTimer};
 pub struct Tokio {
     handle: Handle,
     net: TokioNet,
-    alive: Weak<Alive>,
+    /// Held by every task and by a sentinel task, so it is gone when the runtime has ended and all destructors have run.
+    tasks: Weak<Hold>,
+    /// Held by every blocking job.
+    jobs: Weak<Hold>,
     sentinel: AbortHandle,
 }
 
-/// Held by every task and by a sentinel task. It is gone when the runtime has ended and all destructors have run.
+/// Held in common by what is waited for: when the last of it is gone, the receiver disconnects.
 #[derive(Debug)]
-pub(crate) struct Alive(#[expect(dead_code, reason = "its end is the signal")] Sender<()>);
+pub(crate) struct Hold(#[expect(dead_code, reason = "its end is the signal")] Sender<()>);
+
+impl Hold {
+    pub(crate) fn new() -> (Arc<Self>, Receiver<()>) {
+        let (sender, ended) = mpsc::channel();
+        (Arc::new(Self(sender)), ended)
+    }
+}
 
 impl Tokio {
     /// The runtime behind `handle`. It needs its time and I/O drivers (`enable_all`).
     ///
     /// This starts one task, which watches for the end of the runtime and goes with the last [`Rt`].
     pub fn new(handle: Handle) -> Self {
-        Self::watched(handle).0
+        Self::watched(handle, Weak::new()).0
     }
 
     /// The runtime that the caller is in.
@@ -68,14 +78,12 @@ impl Tokio {
     }
 
     /// With it comes a receiver that disconnects when the runtime has ended and all destructors have run.
-    pub(crate) fn watched(handle: Handle) -> (Self, Receiver<()>) {
-        let (sender, ended) = mpsc::channel();
-        let alive = Arc::new(Alive(sender));
-        let weak = Arc::downgrade(&alive);
-        let sentinel = Tracked { future: Box::pin(pending()), _alive: alive };
-        let sentinel = handle.spawn(sentinel).abort_handle();
+    pub(crate) fn watched(handle: Handle, jobs: Weak<Hold>) -> (Self, Receiver<()>) {
+        let (hold, ended) = Hold::new();
+        let tasks = Arc::downgrade(&hold);
+        let sentinel = handle.spawn(Tracked { future: Box::pin(pending()), _hold: hold }).abort_handle();
         let net = TokioNet::new(handle.clone());
-        (Self { handle, net, alive: weak, sentinel }, ended)
+        (Self { handle, net, tasks, jobs, sentinel }, ended)
     }
 }
 
@@ -87,13 +95,22 @@ impl Drop for Tokio {
 
 impl Runtime for Tokio {
     fn spawn(&self, _name: &'static str, future: BoxFuture<'static, ()>) {
-        if let Some(alive) = self.alive.upgrade() {
-            drop(self.handle.spawn(Tracked { future, _alive: alive }));
+        if let Some(hold) = self.tasks.upgrade() {
+            drop(self.handle.spawn(Tracked { future, _hold: hold }));
         }
     }
 
     fn spawn_blocking(&self, _name: &'static str, job: Box<dyn FnOnce() + Send>) {
-        drop(self.handle.spawn_blocking(job));
+        let (tasks, hold) = (Weak::clone(&self.tasks), self.jobs.upgrade());
+        drop(self.handle.spawn_blocking(move || {
+            // Tokio runs what is queued behind a job even after the runtime has ended.
+            if tasks.strong_count() > 0 {
+                job();
+            } else {
+                drop(job);
+            }
+            drop(hold);
+        }));
     }
 
     fn now(&self) -> Instant {
@@ -107,7 +124,7 @@ impl Runtime for Tokio {
 
     fn timer(&self, at: Instant) -> Pin<Box<dyn Timer>> {
         let _entered = self.handle.enter();
-        Box::pin(TokioTimer::new(at, Weak::clone(&self.alive)))
+        Box::pin(TokioTimer::new(at, Weak::clone(&self.tasks)))
     }
 
     fn random_u64(&self) -> u64 {
@@ -122,7 +139,7 @@ impl Runtime for Tokio {
 /// A task. The future goes first, so that its destructors have run when the last of these is gone.
 struct Tracked {
     future: BoxFuture<'static, ()>,
-    _alive: Arc<Alive>,
+    _hold: Arc<Hold>,
 }
 
 impl Future for Tracked {

@@ -11,20 +11,20 @@ use pin_project_lite::pin_project;
 use seaworthy_core::rt::Timer;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::runtime::Alive;
+use crate::runtime::Hold;
 
 pin_project! {
     pub(crate) struct TokioTimer {
         #[pin]
         sleep: Sleep,
-        alive: Weak<Alive>,
+        tasks: Weak<Hold>,
     }
 }
 
 impl TokioTimer {
     /// To be called in the context of the runtime; polled and reset anywhere.
-    pub(crate) fn new(at: Instant, alive: Weak<Alive>) -> Self {
-        Self { sleep: sleep_until(within_reach(at).into()), alive }
+    pub(crate) fn new(at: Instant, tasks: Weak<Hold>) -> Self {
+        Self { sleep: sleep_until(within_reach(at).into()), tasks }
     }
 }
 
@@ -34,7 +34,7 @@ impl Future for TokioTimer {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         // Tokio's timer panics once its runtime has ended. The time it waits for will not come then: pending is the truth.
-        if this.alive.strong_count() == 0 {
+        if this.tasks.strong_count() == 0 {
             return Poll::Pending;
         }
         // The end may come between these two lines, on another thread.

@@ -26,6 +26,8 @@ use crate::rt::{JoinError, TaskName};
 /// It can be polled, put aside and awaited later: nothing is lost.
 pub struct Job<T> {
     cell: Arc<Cell<T>>,
+    /// The task of the same manager that was noted as waiting for this one.
+    awaited_by: Option<TaskKey>,
 }
 
 /// The future of [`Job::cancel`]. Dropping it does not revoke the cancellation.
@@ -35,14 +37,14 @@ pub struct CancelJob<T>(Job<T>);
 
 impl<T: Send + 'static> Job<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
-        Self { cell }
+        Self { cell, awaited_by: None }
     }
 
     /// A task that was not accepted.
     pub(super) fn rejected(inner: &Arc<Inner>, error: JoinError, report: Report) -> Self {
         let cell = Arc::new(Cell::new(inner));
         *cell.outcome.lock() = Outcome::Ended(Some(Err(error)), Box::new(report));
-        Self { cell }
+        Self::new(cell)
     }
 
     /// Cancels it, at once, and returns a future that waits until its destructors have run.
@@ -81,7 +83,7 @@ impl<T> Job<T> {
         self.cell.look(Report::clone)
     }
 
-    fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         if let Some(outcome) = self.cell.take() {
             return Poll::Ready(outcome);
         }
@@ -89,10 +91,11 @@ impl<T> Job<T> {
         if let Some(outcome) = self.cell.take() {
             return Poll::Ready(outcome);
         }
-        if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner))
-            && self.cell.inner.would_deadlock(who, whom)
-        {
-            return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
+        if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner)) {
+            self.awaited_by = Some(who);
+            if self.cell.inner.would_deadlock(who, whom) {
+                return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
+            }
         }
         Poll::Pending
     }
@@ -101,7 +104,7 @@ impl<T> Job<T> {
 impl<T> Future for Job<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_outcome(cx)
     }
 }
@@ -109,13 +112,17 @@ impl<T> Future for Job<T> {
 impl<T> Future for CancelJob<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_outcome(cx)
     }
 }
 
 impl<T> Drop for Job<T> {
     fn drop(&mut self) {
+        // Whoever lets go of a job waits for it no more.
+        if let (Some(who), Some(whom)) = (self.awaited_by, self.cell.key.get()) {
+            self.cell.inner.state.lock().machine.waits_no_more(who, whom);
+        }
         self.cell.abandon();
     }
 }
@@ -130,8 +137,8 @@ impl<T> fmt::Debug for Job<T> {
 pub(super) struct Cell<T> {
     pub(super) inner: Arc<Inner>,
     pub(super) key: KeyCell,
-    /// It never started and never will: whoever withdrew it ends it.
-    pub(super) withdrawn: AtomicBool,
+    /// The runtime has it: from here its own end is what ends it.
+    pub(super) started: AtomicBool,
     pub(super) stopped: AtomicBool,
     /// To be polled again, whatever its future waits for.
     pub(super) nudged: AtomicBool,
@@ -181,7 +188,7 @@ impl<T> Cell<T> {
         Self {
             inner: Arc::clone(inner),
             key: KeyCell::default(),
-            withdrawn: AtomicBool::new(false),
+            started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             nudged: AtomicBool::new(false),
             waits: AtomicBool::new(false),
@@ -250,8 +257,8 @@ impl<T> Cell<T> {
 
 /// What a manager can do to a task of whatever type.
 pub(super) trait Control: Send + Sync {
-    /// It was taken out of the queue, and is about to be dropped.
-    fn withdrawn(&self);
+    /// It is about to be given to the runtime.
+    fn started(&self);
     /// Makes a running task end at its next await.
     fn stop(&self);
     /// It was noted as waiting for a pending task, until it is polled again.
@@ -263,8 +270,8 @@ pub(super) trait Control: Send + Sync {
 }
 
 impl<T: Send> Control for Cell<T> {
-    fn withdrawn(&self) {
-        self.withdrawn.store(true, Ordering::Release);
+    fn started(&self) {
+        self.started.store(true, Ordering::Release);
     }
 
     fn stop(&self) {

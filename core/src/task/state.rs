@@ -251,6 +251,11 @@ impl<W, H> Machine<W, H> {
         self.blocked.retain(|(blocked, _)| *blocked != who);
     }
 
+    /// `who` has let go of `whom`.
+    pub(super) fn waits_no_more(&mut self, who: TaskKey, whom: TaskKey) {
+        self.blocked.retain(|pair| *pair != (who, whom));
+    }
+
     /// Whom to tell to stop waiting, if everything that runs waits for what cannot start: the last to wait.
     ///
     /// Waiting is checked when it begins. This is for the rest: the last task that did not wait has ended, or the bound

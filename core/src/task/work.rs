@@ -15,6 +15,7 @@ use tracing::Span;
 use super::{
     Status,
     job::{Cell, Current},
+    slot::BoxWork,
     state::TaskKey,
 };
 use crate::rt::{JoinError, Panic, Sleep, TaskName, TaskPhase};
@@ -48,9 +49,10 @@ pin_project! {
 
     impl<F: Future> PinnedDrop for Work<F> {
         fn drop(this: Pin<&mut Self>) {
-            // Not ended: the runtime has ended, or thrown the task away. What never started is ended by whoever
-            // withdrew it.
-            if !this.cell.withdrawn.load(Ordering::Acquire) {
+            // Started and not ended: the runtime has ended, or thrown the task away. What never started is ended by
+            // whoever withdrew it.
+            if this.cell.started.load(Ordering::Acquire) && this.future.is_some() {
+                this.cell.inner.clone().runtime_has_ended();
                 this.finish(End::Cancelled);
             }
         }
@@ -93,10 +95,10 @@ impl<F: Future> Work<F> {
         cell.stopped.load(Ordering::Acquire).then_some(End::Cancelled)
     }
 
-    /// Drops the future, and only then lets the manager and the handle know.
-    fn finish(self: Pin<&mut Self>, end: End<F::Output>) {
+    /// Drops the future, and only then lets the manager and the handle know. Returns who is next in this slot.
+    fn finish(self: Pin<&mut Self>, end: End<F::Output>) -> Option<BoxWork> {
         let mut this = self.project();
-        let Some(key) = this.cell.key.get().filter(|_| this.future.is_some()) else { return };
+        let key = this.cell.key.get().filter(|_| this.future.is_some())?;
         let inner = &this.cell.inner;
         let entered = this.span.as_ref().map(Span::enter);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
@@ -118,7 +120,7 @@ impl<F: Future> Work<F> {
         inner.end(key, status, errors, |report| {
             let result = end.into_result(&report.name);
             this.cell.end(result, report);
-        });
+        })
     }
 }
 
@@ -140,17 +142,16 @@ fn panic_text(payload: &Box<dyn Any + Send>) -> &str {
 }
 
 impl<F: Future> Future for Work<F> {
-    type Output = ();
+    type Output = Option<BoxWork>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BoxWork>> {
         let this = self.as_mut().project();
         let cell = this.cell;
         if cell.stopped.load(Ordering::Acquire) {
-            self.finish(End::Cancelled);
-            return Poll::Ready(());
+            return Poll::Ready(self.finish(End::Cancelled));
         }
         let (Some(future), Some(key)) = (this.future.as_pin_mut(), cell.key.get()) else {
-            return Poll::Ready(());
+            return Poll::Ready(None);
         };
         if cell.waits.load(Ordering::Relaxed) {
             cell.waits.store(false, Ordering::Relaxed);
@@ -160,15 +161,15 @@ impl<F: Future> Future for Work<F> {
             let _entered = this.span.as_ref().map(Span::enter);
             poll_as(future, cell, key, cx)
         };
-        match polled {
-            Ok(Poll::Ready(value)) => self.finish(End::Done(value)),
-            Err(payload) => self.finish(End::Panicked(payload)),
+        let end = match polled {
+            Ok(Poll::Ready(value)) => End::Done(value),
+            Err(payload) => End::Panicked(payload),
             Ok(Poll::Pending) => match self.as_mut().stopped_by(cx) {
-                Some(end) => self.finish(end),
+                Some(end) => end,
                 None => return Poll::Pending,
             },
-        }
-        Poll::Ready(())
+        };
+        Poll::Ready(self.finish(end))
     }
 }
 
