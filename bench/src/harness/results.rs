@@ -63,7 +63,8 @@ const INTRODUCTION: &str = "\
 Written by `just bench`; the figures behind it are in `results/`. Ours (in bold) and its peers run in one process, in
 alternating rounds, on the same work. A ratio is taken within each round, to the best peer, and its median is shown: it
 counts, an absolute figure does not, for machines are shared and noisy. An entrant in parentheses does less than the
-others and is there to compare with. What loses stays in the table and says so.
+others and is there to compare with. What loses stays in the table and says so. On glibc the allocator is told to keep
+what is freed: otherwise a round pays at random for pages that the one before gave back.
 ";
 
 impl fmt::Display for Results {

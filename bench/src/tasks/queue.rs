@@ -4,13 +4,20 @@ use std::{
     cell::OnceCell,
     cmp::Reverse,
     collections::BinaryHeap,
+    iter,
     sync::{Mutex as StdMutex, PoisonError},
 };
 
+use futures::FutureExt;
 use parking_lot::Mutex;
-use seaworthy_core::wait::{Key, Ordered};
+use seaworthy_core::{
+    task::PriorityQueue,
+    wait::{Key, Ordered},
+};
 
 use crate::harness::{Comparison, Meter, Settings, Table};
+
+const CAPACITY: usize = 1_000_000;
 
 pub(crate) fn run(settings: Settings) -> Vec<Table> {
     let held = settings.size(100_000);
@@ -25,6 +32,20 @@ fn compare(settings: Settings, what: &str, held: usize, input: &Input) -> Table 
     Comparison::new(format!("A push and a pop at {held} held, {what}"), "ns/pair", pairs)
         .pinned()
         .target(1.0)
+        .ours("PriorityQueue, try_push and try_pop", |meter| {
+            let queue = PriorityQueue::new(CAPACITY).expect("a good capacity");
+            let push = |priority, item| queue.try_push(priority, item).expect("it has room");
+            input.replay(meter, held, push, || queue.try_pop().ok());
+        })
+        .ours("PriorityQueue, push and pop", |meter| {
+            let queue = PriorityQueue::new(CAPACITY).expect("a good capacity");
+            let push = |priority, item| {
+                queue.push(priority, item).now_or_never().expect("it has room").expect("it is open");
+            };
+            // Once in a while it is pending to let others run; there are none here.
+            let pop = || iter::repeat_with(|| queue.pop().now_or_never()).find_map(|popped| popped).flatten();
+            input.replay(meter, held, push, pop);
+        })
         .ours("wait::Ordered in a mutex", |meter| {
             let line = Mutex::new(Ordered::default());
             input.replay(
