@@ -211,6 +211,9 @@ impl<T> State<T> {
 
 /// Hands an item or a place that has become free to the first who waits for it. Every change frees at most one.
 fn settle<T>(mut state: MutexGuard<'_, State<T>>) {
+    if state.consumers.is_empty() && state.producers.is_empty() {
+        return;
+    }
     let consumer = if state.has_item() { state.consumers.grant(()).ok() } else { None };
     let producer = if state.has_room() { state.producers.grant(()).ok() } else { None };
     drop(state);
