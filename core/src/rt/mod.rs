@@ -26,6 +26,7 @@ mod rng;
 mod runtime;
 mod scope;
 mod shield;
+mod signal;
 mod sleep;
 mod task;
 mod timeout;
@@ -45,6 +46,7 @@ pub use rng::Rng;
 pub use runtime::{Runtime, Timer};
 pub use scope::Scope;
 pub use shield::Shield;
+pub use signal::Signal;
 pub use sleep::Sleep;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use task::thread_token;

@@ -1,0 +1,130 @@
+use std::{
+    io::{self, IoSlice, Read},
+    net::{Shutdown, TcpStream},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use async_io::Async;
+use futures::io::{AsyncRead, AsyncWrite};
+use seaworthy_core::rt::{Address, Connection};
+use socket2::SockRef;
+
+/// What [`Stream`] asks of a socket: of TCP here, of Unix in the module `unix`.
+pub(crate) trait Socket: Send + Sync + Unpin + 'static {
+    fn peer(&self) -> io::Result<Address>;
+    fn local(&self) -> io::Result<Address>;
+    fn nodelay(&self, on: bool) -> io::Result<()>;
+    fn shutdown_write(&self) -> io::Result<()>;
+    /// Turns the coming drop into a reset, if there is such a thing.
+    fn reset_on_drop(&self);
+}
+
+/// A socket of smol as a [`Connection`].
+pub(crate) struct Stream<S> {
+    socket: Async<S>,
+    closed: bool,
+}
+
+impl<S> Stream<S> {
+    pub(crate) fn new(socket: Async<S>) -> Self {
+        Self { socket, closed: false }
+    }
+}
+
+impl<S> AsyncRead for Stream<S>
+where
+    S: Unpin,
+    for<'a> &'a S: Read,
+{
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &self.socket).poll_read(cx, bytes)
+    }
+}
+
+impl<S> AsyncWrite for Stream<S>
+where
+    S: Socket,
+    for<'a> &'a Async<S>: AsyncWrite,
+{
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &self.socket).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &self.socket).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closed {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.as_mut().poll_flush(cx))?;
+        match self.socket.get_ref().shutdown_write() {
+            // The peer was faster and has reset the connection: it is as closed as can be.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            result => result?,
+        }
+        self.closed = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S> Connection for Stream<S>
+where
+    S: Socket,
+    for<'a> &'a S: Read,
+    for<'a> &'a Async<S>: AsyncWrite,
+{
+    fn peer_addr(&self) -> io::Result<Address> {
+        self.socket.get_ref().peer()
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        self.socket.get_ref().local()
+    }
+
+    fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        self.socket.get_ref().nodelay(on)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn abort(self: Box<Self>) {
+        self.socket.get_ref().reset_on_drop();
+    }
+}
+
+impl Socket for TcpStream {
+    fn peer(&self) -> io::Result<Address> {
+        self.peer_addr().map(Address::Tcp)
+    }
+
+    fn local(&self) -> io::Result<Address> {
+        self.local_addr().map(Address::Tcp)
+    }
+
+    fn nodelay(&self, on: bool) -> io::Result<()> {
+        self.set_nodelay(on)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn reset_on_drop(&self) {
+        // It fails only on a connection that has ended already.
+        let _ended = SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
