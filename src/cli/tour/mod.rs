@@ -8,7 +8,7 @@ mod event_loop;
 mod options;
 mod record;
 mod summary;
-//mod tasks;
+mod tasks;
 mod text;
 
 use std::{fmt::Write, future::Future, time::Duration};
@@ -30,7 +30,7 @@ use super::{
 };
 
 /// Every chapter, in order.
-const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER];
+const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER];
 
 /// How long a chapter may take to put its things away after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(5);

@@ -11,9 +11,9 @@ pub(super) struct Stalls {
     pub(super) pool: Duration,
 }
 
-const CALL: Duration = Duration::from_millis(50);
+const CALL: Duration = Duration::from_millis(100);
 /// For each thread of the executor so many calls, so that none of them is left to tick.
-const CALLS_PER_THREAD: usize = 4;
+const CALLS_PER_THREAD: usize = 2;
 /// Other programs can make the pool look worse than it is, never better: the best of a few tries is the nearest.
 const TRIES: usize = 3;
 
