@@ -6,3 +6,8 @@ pub use seaworthy_core::*;
 pub use seaworthy_smol as smol;
 #[cfg(feature = "tokio")]
 pub use seaworthy_tokio as tokio;
+
+/// The guides, so that their examples are compiled and run.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/testing.md")]
+pub mod docs_testing {}

@@ -119,6 +119,11 @@ impl CancelToken {
         .await
     }
 
+    #[cfg(test)]
+    pub(super) fn children(&self) -> usize {
+        self.0.children.lock().len()
+    }
+
     /// A guard that cancels this token when it is dropped: the end of a function is the end of what it started.
     pub fn drop_guard(self) -> CancelOnDrop {
         CancelOnDrop(self)

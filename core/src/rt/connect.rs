@@ -63,6 +63,18 @@ impl From<SocketAddr> for Endpoint {
     }
 }
 
+impl From<([u8; 4], u16)> for Endpoint {
+    fn from(address: ([u8; 4], u16)) -> Self {
+        Self::Address(address.into())
+    }
+}
+
+impl From<(IpAddr, u16)> for Endpoint {
+    fn from(address: (IpAddr, u16)) -> Self {
+        Self::Address(address.into())
+    }
+}
+
 impl From<PathBuf> for Endpoint {
     fn from(path: PathBuf) -> Self {
         Self::Address(path.into())

@@ -15,6 +15,8 @@
 //! Nothing here is generic over the runtime, no context is global, and no call panics because a runtime was not found.
 
 mod cancel;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod connect;
 mod coop;
 mod handle;
@@ -29,6 +31,8 @@ mod shield;
 mod signal;
 mod sleep;
 mod task;
+#[cfg(test)]
+mod tests;
 mod timeout;
 #[cfg(feature = "tokio-io")]
 pub mod tokio_io;

@@ -38,11 +38,11 @@ use super::{CancelToken, Cancelled, JoinError, Panic, Rt};
 /// ```
 #[derive(Debug)]
 pub struct Scope {
-    rt: Rt,
     family: Arc<Family>,
 }
 
 struct Family {
+    rt: Rt,
     token: CancelToken,
     children: Mutex<Children>,
     changed: Event,
@@ -62,8 +62,13 @@ impl Scope {
 
     /// A scope that is cancelled also when `token` is.
     pub fn below(rt: &Rt, token: &CancelToken) -> Self {
-        let family = Family { token: token.child(), children: Mutex::default(), changed: Event::new() };
-        Self { rt: rt.clone(), family: Arc::new(family) }
+        let family = Family {
+            rt: rt.clone(),
+            token: token.child(),
+            children: Mutex::default(),
+            changed: Event::new(),
+        };
+        Self { family: Arc::new(family) }
     }
 
     /// Starts a child. Once the scope is cancelled, the future is dropped unpolled.
@@ -78,7 +83,7 @@ impl Scope {
             cancelled: self.family.token.cancelled(),
             membership: Membership(Arc::clone(&self.family)),
         };
-        self.rt.spawn(name, child).detach();
+        self.family.rt.spawn(name, child).detach();
     }
 
     /// How many children have not ended.
@@ -129,7 +134,13 @@ impl Scope {
 impl Drop for Scope {
     fn drop(&mut self) {
         self.family.token.cancel();
-        if let Some(panic) = self.family.children.lock().panic.take() {
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        // Here and not with the scope: a child may panic after that, before it sees that it was cancelled.
+        if let Some(panic) = self.children.get_mut().panic.take() {
             self.rt.report_panic(&panic);
         }
     }
@@ -145,7 +156,13 @@ impl Family {
     }
 
     fn panicked(&self, panic: Panic) {
-        self.children.lock().panic.get_or_insert(panic);
+        let mut children = self.children.lock();
+        let second = if children.panic.is_some() { Some(panic) } else { children.panic.replace(panic) };
+        drop(children);
+        // `join` returns the first; the others are not lost either.
+        if let Some(panic) = second {
+            self.rt.report_panic(&panic);
+        }
         self.token.cancel();
     }
 }
@@ -194,5 +211,27 @@ impl Drop for Membership {
     fn drop(&mut self) {
         self.0.children.lock().living -= 1;
         self.0.changed.notify(usize::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{StopReason, try_run};
+
+    #[test]
+    fn of_two_panics_the_second_is_reported() {
+        let ended = try_run(1, |rt| async move {
+            let scope = Scope::new(&rt);
+            // As two children do that panic at the same time on two threads: neither sees the cancellation before.
+            for message in ["the first", "the second"] {
+                scope.family.panicked(Panic::new("child", Box::new(message)));
+            }
+            let error = scope.join().await.expect_err("a child panicked");
+            assert_eq!(error.to_string(), "task `child` panicked: the first");
+        });
+        let reason = ended.expect_err("a panic nobody saw").reason;
+        let message = "the second".to_owned();
+        assert_eq!(reason, StopReason::Panicked { task: "child".to_owned(), message });
     }
 }

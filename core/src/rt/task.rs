@@ -208,32 +208,27 @@ impl<T> Cell<T> {
         self.executor.wake();
     }
 
-    /// Ends a blocking job that has not begun.
+    /// Ends a blocking job that has not begun. Drops it first, so that whoever sees the end knows it is gone.
     fn remove_job(&self) {
-        let mut outcome = self.outcome.lock();
-        if !matches!(*outcome, Outcome::Queued { .. }) {
-            return;
-        }
-        let job = mem::replace(&mut *outcome, Outcome::Ended(Err(self.cancelled())));
-        drop(outcome);
+        let Some(job) = self.take_job() else { return };
         self.drop_quietly(job);
-        self.joiner.wake();
+        self.end(Err(self.cancelled()));
+    }
+
+    /// Takes a blocking job that has not begun.
+    fn take_job(&self) -> Option<Job<T>> {
+        let mut outcome = self.outcome.lock();
+        let (next, job) = match mem::replace(&mut *outcome, Outcome::Taken) {
+            Outcome::Queued { job, abandoned: false } => (Outcome::Pending, Some(job)),
+            Outcome::Queued { job, abandoned: true } => (Outcome::Abandoned, Some(job)),
+            other => (other, None),
+        };
+        *outcome = next;
+        job
     }
 
     fn run_job(&self) {
-        let mut outcome = self.outcome.lock();
-        let job = match mem::replace(&mut *outcome, Outcome::Pending) {
-            Outcome::Queued { job, abandoned: false } => job,
-            Outcome::Queued { job, abandoned: true } => {
-                *outcome = Outcome::Abandoned;
-                job
-            }
-            other => {
-                *outcome = other;
-                return;
-            }
-        };
-        drop(outcome);
+        let Some(job) = self.take_job() else { return };
         let polling = Polling::start(&self.poller);
         let result = catch_unwind(AssertUnwindSafe(job));
         drop(polling);

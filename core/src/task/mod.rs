@@ -1,7 +1,7 @@
 //! Tasks under management: bounded, in order of priority, observable; and a priority queue to wait at.
 //!
 //! [`TaskManager`] is a `JoinSet` with a bound, priorities that do not starve, time limits, and a status that can be
-//! looked at. `PriorityQueue` hands items to whoever waits for them, the most urgent first.
+//! looked at. [`PriorityQueue`] hands items to whoever waits for them, the most urgent first.
 //!
 //! # Laws
 //!
@@ -16,7 +16,7 @@
 //! 7. Dropping the manager cancels all it owns. Nothing outlives it.
 //! 8. When every running task awaits a pending [`Job`] of its own manager, the last to wait gets
 //!    [`JoinError::WouldDeadlock`](crate::rt::JoinError::WouldDeadlock) instead of hanging for ever.
-//! 9. A `PriorityQueue::pop` that is dropped while it waits loses no item and no wake-up.
+//! 9. A [`PriorityQueue::pop`] that is dropped while it waits loses no item and no wake-up.
 //!
 //! # What law 8 sees
 //!
@@ -30,13 +30,18 @@ mod events;
 mod expiry;
 mod job;
 mod manager;
+mod queue;
 mod report;
 mod room;
 mod state;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{Config, OnFailure, Order, Spec};
 pub use events::{Event, Events};
 pub use job::{CancelJob, Job};
 pub use manager::{Submitter, TaskManager};
+pub use queue::{Pop, PriorityQueue, Push, PushError, TryPopError, TryPushError};
 pub use report::{Report, Stats, Status, TaskId};

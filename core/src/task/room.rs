@@ -105,6 +105,7 @@ impl Inner {
 
 impl<'a> Waiter<'a> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reserved<'a>> {
+        let mut spent = None;
         let mut state = self.inner.state.lock();
         let State { room, machine, .. } = &mut *state;
         if machine.is_closed() {
@@ -118,7 +119,7 @@ impl<'a> Waiter<'a> {
             self.ticket = room.line.join(self.key, cx.waker().clone()).ok();
             return Poll::Pending;
         }
-        if room.line.poll(&mut self.ticket, cx.waker()).is_pending() {
+        if room.line.poll(&mut self.ticket, cx.waker(), &mut spent).is_pending() {
             return Poll::Pending;
         }
         room.reserved += 1;
@@ -131,7 +132,7 @@ impl Drop for Waiter<'_> {
         let Some(ticket) = self.ticket.take() else { return };
         let mut state = self.inner.state.lock();
         // A place that was granted and not taken goes to the next.
-        let _ = state.room.line.leave(ticket);
+        let _left = state.room.line.leave(ticket);
         self.inner.settle_room(state);
     }
 }

@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     fmt,
     future::Future,
     pin::Pin,
@@ -88,9 +89,9 @@ impl DropPoints {
         Self { seeds: self::seeds(seeds).collect(), polls_max: 1000, config: Config::default() }
     }
 
-    /// After how many polls an operation that has not completed is called endless. Default: 1000.
+    /// After how many polls an operation that has not completed is called endless; at least 1. Default: 1000.
     pub fn polls_max(mut self, polls_max: u64) -> Self {
-        self.polls_max = polls_max;
+        self.polls_max = polls_max.max(1);
         self
     }
 
@@ -124,21 +125,23 @@ impl DropPoints {
             for point in only.map_or(all_points(self.polls_max), |point| Box::new(std::iter::once(point))) {
                 let config = Config { seed, ..self.config.clone() };
                 let (setup, operation, check) = (&setup, &operation, &check);
+                let outcome = Cell::new(None);
+                let outcome_inside = &outcome;
                 let tried = try_run(config, |rt| async move {
                     let state = setup(rt.clone()).await;
                     let interrupted = Interrupted::new(operation(rt.clone(), state.clone()), point);
-                    let was_dropped = interrupted.await;
+                    outcome_inside.set(Some(interrupted.await));
                     check(rt, state).await;
-                    was_dropped
                 });
-                let was_dropped = match tried {
-                    Ok(finished) => finished.value,
-                    Err(stop) => panic!(
-                        "the operation was dropped {point:#}\n{stop}\n\
-                         to run this point alone: SEAWORTHY_SEED={seed:#x} {VARIABLE}={point}"
-                    ),
-                };
-                if !was_dropped {
+                if let Err(stop) = tried {
+                    let when = match outcome.get() {
+                        Some(Outcome::Dropped) => format!("after the operation was dropped {point:#}"),
+                        Some(Outcome::Completed) => "after the operation had completed".to_owned(),
+                        None => format!("before the operation could be dropped {point:#}"),
+                    };
+                    panic!("{when}:\n{stop}\nto run this alone: SEAWORTHY_SEED={seed:#x} {VARIABLE}={point}");
+                }
+                if outcome.get() != Some(Outcome::Dropped) {
                     break;
                 }
                 points += 1;
@@ -186,7 +189,7 @@ impl fmt::Display for DropPoint {
             (Self::Wake(n), false) => write!(f, "wake-{n}"),
             (Self::Start, true) => f.write_str("before its first poll"),
             (Self::Pending(n), true) => {
-                write!(f, "right after its `Pending` no. {n}, or had completed before it")
+                write!(f, "right after its `Pending` no. {n}")
             }
             (Self::Wake(n), true) => write!(f, "after its wake no. {n}, before the next poll"),
         }
@@ -207,7 +210,13 @@ impl FromStr for DropPoint {
     }
 }
 
-/// Runs an operation up to its drop point; true if it was dropped there, false if it completed before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Dropped,
+    Completed,
+}
+
+/// Runs an operation up to its drop point.
 struct Interrupted<F> {
     operation: Option<Pin<Box<F>>>,
     point: DropPoint,
@@ -238,27 +247,27 @@ impl<F: Future> Interrupted<F> {
 }
 
 impl<F: Future> Future for Interrupted<F> {
-    type Output = bool;
+    type Output = Outcome;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         self.wakes.task.register(cx.waker());
         if !self.wakes.woken.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
         if self.is_at_point(true) {
             self.operation = None;
-            return Poll::Ready(true);
+            return Poll::Ready(Outcome::Dropped);
         }
         let waker = Waker::from(Arc::clone(&self.wakes));
-        let Some(operation) = &mut self.operation else { return Poll::Ready(false) };
+        let Some(operation) = &mut self.operation else { return Poll::Ready(Outcome::Completed) };
         if operation.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             self.operation = None;
-            return Poll::Ready(false);
+            return Poll::Ready(Outcome::Completed);
         }
         self.pendings += 1;
         if self.is_at_point(false) {
             self.operation = None;
-            return Poll::Ready(true);
+            return Poll::Ready(Outcome::Dropped);
         }
         Poll::Pending
     }

@@ -145,7 +145,7 @@ impl Executor {
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.polls_at_this_instant += 1;
         let max = self.world.config.polls_per_instant_max;
-        if self.polls_at_this_instant + LIVELOCK_SAMPLE <= max {
+        if self.polls_at_this_instant + LIVELOCK_SAMPLE <= max.saturating_add(1) {
             return Ok(());
         }
         self.last_polled.add(name);

@@ -1,8 +1,17 @@
 //! A runtime for tests: one thread, an order of tasks drawn from a seed, virtual time, a network in memory.
 //!
-//! [`run`] runs a future on it. When nothing can go on, time jumps to the next timer, so an hour of back-off takes
-//! microseconds. Whenever several tasks can go on, the seed picks one, so other seeds try other orders; the same seed
-//! repeats the same run. A run that can never end is stopped with a report of who waits.
+//! Whenever several tasks can go on, the seed picks one, so other seeds try other orders; the same seed repeats the same
+//! run. When nothing can go on, time jumps to the next timer, so an hour of back-off takes microseconds. A run that can
+//! never end is stopped with a report of who waits.
+//!
+//! | for | there is |
+//! |---|---|
+//! | one run | [`run`], or [`try_run`] for the outcome as a value; [`Config`] |
+//! | many seeds | [`for_each_seed`], [`seeds`] |
+//! | cancel safety | [`for_each_drop_point`], [`DropPoints`] |
+//! | names, and faults of the network | [`Network`] |
+//!
+//! The guide `docs/testing.md` shows each at work.
 
 mod config;
 mod drop_points;
@@ -11,6 +20,8 @@ mod net;
 mod report;
 mod runtime;
 mod seeds;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod world;
 

@@ -15,16 +15,17 @@ use super::{Key, Ordered, Place};
 ///
 /// ```
 /// use std::task::{Poll, Waker};
-/// use seaworthy_core::wait::{Key, WaitQueue};
+/// use seaworthy_core::wait::{Key, Left, WaitQueue};
 ///
 /// let mut line = WaitQueue::new(100);
 /// let first = line.join(Key(0), Waker::noop().clone()).unwrap();
 /// let mut second = Some(line.join(Key(0), Waker::noop().clone()).unwrap());
 /// line.grant("permit").unwrap().wake();
 /// // The first is dropped before it came to take its permit: it goes on to the second.
-/// let permit = line.leave(first).unwrap();
-/// line.grant(permit).unwrap().wake();
-/// assert_eq!(line.poll(&mut second, Waker::noop()), Poll::Ready("permit"));
+/// if let Left::Granted(permit) = line.leave(first) {
+///     line.grant(permit).unwrap().wake();
+/// }
+/// assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready("permit"));
 /// ```
 #[derive(Debug)]
 pub struct WaitQueue<G> {
@@ -37,6 +38,16 @@ pub struct WaitQueue<G> {
 #[derive(Debug)]
 #[must_use = "a waiter that is forgotten keeps what it is granted"]
 pub struct Ticket(Place);
+
+/// What a waiter that left had. Drop it when the lock is released.
+#[derive(Debug)]
+#[must_use = "a grant that comes back belongs to the next in line"]
+pub enum Left<G> {
+    /// Nothing yet but its waker.
+    Waiting(Waker),
+    /// A grant it had not come to take.
+    Granted(G),
+}
 
 /// The line is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,15 +99,21 @@ impl<G> WaitQueue<G> {
 
     /// Takes the grant, and with it the ticket; or keeps `waker` for when it comes.
     ///
-    /// `Pending` for a ticket that is `None`.
-    pub fn poll(&mut self, ticket: &mut Option<Ticket>, waker: &Waker) -> Poll<G> {
+    /// A waker that is not needed any more goes to `spent`, to be dropped when the lock is released: the last waker of a
+    /// task may run the destructor of its future. `Pending` for a ticket that is `None`.
+    pub fn poll(&mut self, ticket: &mut Option<Ticket>, waker: &Waker, spent: &mut Option<Waker>) -> Poll<G> {
         let Some(Ticket(place)) = ticket.take() else { return Poll::Pending };
         if let Some(Waiter::Waiting(known)) = self.line.get_mut(&place) {
-            known.clone_from(waker);
+            if !known.will_wake(waker) {
+                *spent = Some(std::mem::replace(known, waker.clone()));
+            }
             *ticket = Some(Ticket(place));
             return Poll::Pending;
         }
-        self.leave(Ticket(place)).map_or(Poll::Pending, Poll::Ready)
+        match self.leave(Ticket(place)) {
+            Left::Granted(grant) => Poll::Ready(grant),
+            Left::Waiting(_) => Poll::Pending,
+        }
     }
 
     /// Hands `grant` to the first in line and returns its waker, or gives it back if nobody waits.
@@ -113,14 +130,15 @@ impl<G> WaitQueue<G> {
     }
 
     /// Gives up a place. A grant that was not taken comes back, to be passed on to the next.
-    #[must_use = "a grant that comes back belongs to the next in line"]
-    pub fn leave(&mut self, ticket: Ticket) -> Option<G> {
+    pub fn leave(&mut self, ticket: Ticket) -> Left<G> {
         match self.line.remove(ticket.0) {
             Some(Waiter::Granted(grant)) => {
                 self.granted -= 1;
-                Some(grant)
+                Left::Granted(grant)
             }
-            Some(Waiter::Waiting(_)) | None => None,
+            Some(Waiter::Waiting(waker)) => Left::Waiting(waker),
+            // A ticket has its place until it is used up.
+            None => Left::Waiting(Waker::noop().clone()),
         }
     }
 
@@ -166,7 +184,7 @@ mod tests {
             [2, 1, 2, 1].map(|key| Some(line.join(Key(key), noop()).expect("room"))).into();
         let mut order = Vec::new();
         while line.grant(()).is_ok() {
-            let served = (0..4).filter(|i| line.poll(&mut tickets[*i], Waker::noop()).is_ready());
+            let served = (0..4).filter(|i| line.poll(&mut tickets[*i], Waker::noop(), &mut None).is_ready());
             order.extend(served.collect::<Vec<_>>());
         }
         assert_eq!(order, [1, 3, 0, 2]);
@@ -180,9 +198,9 @@ mod tests {
         let mut second = Some(line.join(Key(0), noop()).expect("room"));
         line.grant('a').expect("a waiter").wake();
         assert_eq!((line.len(), line.granted()), (1, 1));
-        let back = line.leave(first).expect("the grant it never took");
+        let Left::Granted(back) = line.leave(first) else { panic!("the grant it never took") };
         line.grant(back).expect("a waiter").wake();
-        assert_eq!(line.poll(&mut second, Waker::noop()), Poll::Ready('a'));
+        assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready('a'));
         assert!(second.is_none(), "the ticket is used up");
         assert_eq!(line.grant('b').err(), Some('b'), "nobody waits");
     }
@@ -193,7 +211,7 @@ mod tests {
         let first = line.join(Key(0), noop()).expect("room");
         let _second = line.join(Key(0), noop()).expect("room");
         assert_eq!(line.join(Key(0), noop()).unwrap_err(), QueueFull { waiters_max: 2 });
-        assert_eq!(line.leave(first), None);
+        assert!(matches!(line.leave(first), Left::Waiting(_)));
         assert!(line.join(Key(0), noop()).is_ok(), "there is room again");
     }
 
@@ -202,7 +220,9 @@ mod tests {
         let (old, new) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
         let mut line = WaitQueue::new(9);
         let mut ticket = Some(line.join(Key(0), old.clone().into()).expect("room"));
-        assert_eq!(line.poll(&mut ticket, &new.clone().into()), Poll::Pending);
+        let mut spent = None;
+        assert_eq!(line.poll(&mut ticket, &new.clone().into(), &mut spent), Poll::Pending);
+        assert!(spent.is_some(), "the old waker is handed out, to be dropped later");
         for waker in line.wakers() {
             waker.wake();
         }

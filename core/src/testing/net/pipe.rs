@@ -21,7 +21,6 @@ struct State {
     arrivals: VecDeque<Arrival>,
     /// When the end of the stream arrives, if the writer has closed.
     end: Option<u64>,
-    last_arrival: u64,
     is_reset: bool,
     reader_gone: bool,
 }
@@ -104,12 +103,12 @@ impl Pipe {
         if len == 0 {
             return Ok(Some(0));
         }
-        let at = state.last_arrival.max(arrival());
-        state.last_arrival = at;
+        let at = arrival();
         // A reader that knows of an earlier arrival has set its timer for that.
         let is_first = state.arrivals.is_empty();
         match state.arrivals.back_mut() {
-            Some(last) if last.at == at => last.len += len,
+            // What is written later arrives no earlier.
+            Some(last) if last.at >= at => last.len += len,
             _ => state.arrivals.push_back(Arrival { at, len }),
         }
         drop(state);
@@ -125,8 +124,7 @@ impl Pipe {
         if state.is_reset || state.end.is_some() {
             return;
         }
-        let at = state.last_arrival.max(arrival());
-        state.end = Some(at);
+        state.end = Some(arrival());
         drop(state);
         self.reader.wake();
     }

@@ -1,7 +1,9 @@
 use std::{
-    future::pending,
+    future::{pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::Arc,
+    task::Poll,
 };
 
 use parking_lot::Mutex;
@@ -77,7 +79,7 @@ fn lossy(seed: u64) -> String {
 #[test]
 fn a_failure_names_seed_and_point() {
     let text = lossy(0x2a);
-    assert!(text.contains("dropped right after its `Pending` no. 2"), "{text}");
+    assert!(text.starts_with("after the operation was dropped right after its `Pending` no. 2:"), "{text}");
     assert!(text.contains("SEAWORTHY_SEED=0x2a SEAWORTHY_DROP_POINT=pending-2"), "{text}");
     assert!(text.contains("seed 0x2a, 1s into the run: task `root` panicked"), "{text}");
 }
@@ -97,15 +99,49 @@ fn an_endless_operation_is_called_so() {
 }
 
 #[test]
-#[should_panic(expected = "after its wake no. 1, before the next poll\nseed 0x1, 0ns into the run: deadlock")]
+#[should_panic(
+    expected = "before the operation could be dropped after its wake no. 1, before the next poll:\nseed 0x1, 0ns"
+)]
 fn an_operation_that_nobody_wakes_is_a_deadlock() {
     for_each_drop_point([1], |_rt| async {}, |_rt, ()| pending::<()>(), |_rt, ()| async {});
 }
 
 #[test]
+#[should_panic(
+    expected = "after the operation had completed:\nseed 0x1, 1s into the run: task `root` panicked: wrong"
+)]
+fn what_is_left_of_a_completed_operation_is_checked_too() {
+    for_each_drop_point(
+        [1],
+        |_rt| async { Log::default() },
+        |rt, log| async move {
+            rt.sleep(secs(1)).await;
+            log.lock().push("done");
+        },
+        |_rt, log| async move { assert!(log.lock().is_empty(), "wrong") },
+    );
+}
+
+#[test]
+fn only_the_operations_own_wakes_count() {
+    let points = for_each_drop_point(
+        [1],
+        |rt| async move {
+            // It wakes the root while the operation waits for something else.
+            let alarm = Arc::new(Mutex::new(rt.sleep(secs(1))));
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut *alarm.lock()).poll(cx).is_pending())).await;
+            alarm
+        },
+        |rt, _alarm| async move { rt.sleep(secs(5)).await },
+        |_rt, _alarm| async {},
+    );
+    assert_eq!(points, 3);
+}
+
+#[test]
 fn points_add_up_over_the_seeds_and_the_config_is_kept() {
     let config = Config { limit: secs(5), ..Config::default() };
-    let points = DropPoints::new(0..10).config(config.clone()).polls_max(1).run(
+    let points = DropPoints::new(0..10).config(config.clone()).polls_max(2).run(
         |rt| async move { rt },
         |rt, _state| async move { rt.sleep(secs(5)).await },
         |_rt, _state| async {},

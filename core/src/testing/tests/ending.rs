@@ -8,6 +8,8 @@ use std::{
 
 use futures::channel::oneshot;
 
+use futures::FutureExt;
+
 use super::*;
 use crate::testing::Network;
 
@@ -99,7 +101,7 @@ fn polls_are_counted_for_each_instant_anew() {
     });
 }
 
-fn panicked(stop: &Stop) -> (&'static str, &str) {
+fn panicked(stop: &Stop) -> (&str, &str) {
     match &stop.reason {
         StopReason::Panicked { task, message } => (task, message),
         _ => panic!("{stop}"),
@@ -205,12 +207,12 @@ fn destructors_may_do_anything_at_the_end() {
                 let accepted = listener.accept().await.expect("a connection");
                 let (sender, receiver) = oneshot::channel::<()>();
                 let mut sender = Some(sender);
-                rt.spawn("woken", async move { drop(receiver.await) }).detach();
+                rt.spawn("woken", async move { receiver.await.unwrap_or(()) }).detach();
                 let mut sleep = rt.sleep(secs(9));
                 let last_acts = {
                     let rt = rt.clone();
                     OnDrop(move || {
-                        drop(sender.take().expect("once").send(()));
+                        sender.take().expect("once").send(()).ok();
                         let never = never.clone();
                         rt.spawn("too late", async move {
                             let _never = never;
@@ -220,7 +222,7 @@ fn destructors_may_do_anything_at_the_end() {
                         drop(rt.spawn_blocking("too late", || panic!("it ran")));
                         sleep.reset(rt.now());
                         drop(connection.take());
-                        assert!(rt.timeout(secs(1), pending::<()>()).now_or_never_is_none());
+                        assert!(rt.timeout(secs(1), pending::<()>()).now_or_never().is_none());
                         dropped.fetch_add(1, Ordering::Relaxed);
                     })
                 };
@@ -237,14 +239,6 @@ fn destructors_may_do_anything_at_the_end() {
     }
 }
 
-trait NowOrNever: Future + Sized {
-    fn now_or_never_is_none(self) -> bool {
-        futures::FutureExt::now_or_never(self).is_none()
-    }
-}
-
-impl<F: Future> NowOrNever for F {}
-
 #[test]
 fn a_handle_that_outlives_the_run_is_harmless() {
     let (rt, held) = run(1, |rt| async move {
@@ -254,16 +248,16 @@ fn a_handle_that_outlives_the_run_is_harmless() {
         (rt, (never, listener, client))
     });
     let (never, listener, client) = held;
-    assert!(futures::executor::block_on(never).expect_err("cut off").is_cancelled());
+    assert!(never.now_or_never().expect("ended").expect_err("cut off").is_cancelled());
     drop((client, listener));
     let late = Living::default();
     let inside = late.clone();
     let task = rt.spawn("late", async move { drop(inside) });
     assert_eq!(late.others(), 0);
-    assert!(futures::executor::block_on(task).expect_err("never ran").is_cancelled());
+    assert!(task.now_or_never().expect("ended").expect_err("never ran").is_cancelled());
     let job = rt.spawn_blocking("late", || panic!("it ran"));
-    assert!(futures::executor::block_on(job).expect_err("never ran").is_cancelled());
-    assert!(futures::executor::block_on(rt.listen(([127, 0, 0, 1], 80))).is_err());
+    assert!(job.now_or_never().expect("ended").expect_err("never ran").is_cancelled());
+    assert!(rt.listen(([127, 0, 0, 1], 80)).now_or_never().expect("at once").is_err());
 }
 
 #[test]

@@ -1,14 +1,18 @@
 use std::{
     cell::Cell,
     collections::BTreeSet,
+    future::poll_fn,
+    pin::Pin,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     task::Waker,
 };
 
+use futures::channel::oneshot;
 use parking_lot::Mutex;
 
 use super::*;
@@ -86,7 +90,7 @@ fn a_task_woken_twice_is_polled_once() {
         let (polls, waker) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(None::<Waker>)));
         let (polls_inside, waker_inside) = (Arc::clone(&polls), Arc::clone(&waker));
         let task = rt.spawn("counted", async move {
-            std::future::poll_fn(|cx| {
+            poll_fn(|cx| {
                 *polls_inside.lock() += 1;
                 *waker_inside.lock() = Some(cx.waker().clone());
                 std::task::Poll::<()>::Pending
@@ -102,11 +106,17 @@ fn a_task_woken_twice_is_polled_once() {
         // A wake for a task that has ended reaches nobody, also not the next one in its place.
         drop(task);
         rt.sleep(ms(1)).await;
-        let idle = rt.spawn("idle", std::future::pending::<()>());
+        let polls_inside = Arc::clone(&polls);
+        let next = poll_fn(move |_cx| {
+            *polls_inside.lock() += 1;
+            std::task::Poll::<()>::Pending
+        });
+        rt.spawn("next", next).detach();
         rt.sleep(ms(1)).await;
+        assert_eq!(*polls.lock(), 3);
         waker.wake();
         rt.sleep(ms(1)).await;
-        assert!(!idle.is_finished());
+        assert_eq!(*polls.lock(), 3);
     });
 }
 
@@ -123,8 +133,9 @@ fn a_blocking_job_runs_on_this_thread_in_an_order_of_the_seed() {
                     for_job.swap(false, Ordering::Relaxed)
                 });
                 let task = rt.spawn("task", async move { is_first.swap(false, Ordering::Relaxed) });
-                assert!(!task.await.expect("no panic") || !job.is_finished() || true);
-                job.await.expect("no panic")
+                let job_was_first = job.await.expect("no panic");
+                assert_ne!(task.await.expect("no panic"), job_was_first);
+                job_was_first
             })
         })
         .collect();
@@ -134,29 +145,50 @@ fn a_blocking_job_runs_on_this_thread_in_an_order_of_the_seed() {
 #[test]
 fn wakes_from_other_threads_are_counted_and_waited_for() {
     let config = Config { wait_for_threads: secs(60), ..Config::from(3) };
-    let finished = try_run(config, |_rt| async move {
-        let (sender, receiver) = futures::channel::oneshot::channel();
-        std::thread::scope(|scope| {
-            // Only once the root waits, or it would find the value there and not be woken.
-            let (started, waits) = std::sync::mpsc::channel::<()>();
-            let thread = scope.spawn(move || {
-                waits.recv().expect("the root starts this");
+    let finished = std::thread::scope(|scope| {
+        try_run(config, |_rt| async {
+            let (sender, mut receiver) = oneshot::channel();
+            let (waits, root_waits) = mpsc::channel();
+            scope.spawn(move || {
+                root_waits.recv().expect("the root says so");
                 sender.send(7).expect("the root waits");
             });
-            started.send(()).expect("the thread waits");
-            thread.join().expect("no panic");
-        });
-        receiver.await.expect("sent")
+            poll_fn(|cx| {
+                let received = Pin::new(&mut receiver).poll(cx);
+                waits.send(()).ok();
+                received
+            })
+            .await
+        })
     });
-    assert_eq!(finished.expect("well").value, 7);
+    let finished = finished.expect("well");
+    assert_eq!((finished.value, finished.stats.foreign_wakes), (Ok(7), 1));
+}
+
+#[test]
+fn other_threads_are_not_waited_for_unless_asked() {
+    std::thread::scope(|scope| {
+        let (run_is_over, over) = mpsc::channel::<()>();
+        let stop = stop(3, |_rt| async {
+            let (sender, receiver) = oneshot::channel();
+            scope.spawn(move || {
+                over.recv().expect("sent below");
+                sender.send(7).expect_err("the root is gone");
+            });
+            receiver.await
+        });
+        run_is_over.send(()).expect("the thread waits");
+        assert!(matches!(stop.reason, StopReason::Deadlock { .. }), "{stop}");
+    });
 }
 
 #[test]
 fn numbers_come_from_the_seed() {
     let draw = |seed| {
-        run(seed, |rt| async move {
-            [rt.runtime().random_u64(), rt.rng("a").next_u64(), rt.rng("a").next_u64()]
-        })
+        run(
+            seed,
+            |rt| async move { [rt.runtime().random_u64(), rt.rng("a").next_u64(), rt.rng("a").next_u64()] },
+        )
     };
     assert_eq!(draw(1), draw(1));
     assert_ne!(draw(1), draw(2));

@@ -1,0 +1,4 @@
+//! What the crates must do together.
+
+mod conformance;
+mod dependencies;
