@@ -51,10 +51,6 @@ impl Screen {
         }))
     }
 
-    pub(crate) fn is_json(&self) -> bool {
-        self.0.mode == Mode::Json
-    }
-
     /// Cancelled once the reader of standard output has gone: there is no reason to go on.
     pub(crate) fn closed(&self) -> &CancelToken {
         &self.0.closed

@@ -83,9 +83,9 @@ impl Context {
             Claim { held, figure: figure.to_string(), text: text.to_string(), needs: needs.to_string() };
         let line = text::claim(&claim, &self.screen);
         if held {
-            self.screen.line(line)
+            self.screen.line(line);
         } else {
-            self.screen.result(line)
+            self.screen.result(line);
         }
         self.record.lock().claims.push(claim);
     }

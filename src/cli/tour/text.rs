@@ -32,7 +32,7 @@ pub(super) fn scene(text: impl Display) -> String {
 /// A mark, a figure flush right, and what it says.
 fn line(mark: &str, mark_width: usize, figure: &dyn Display, text: &dyn Display) -> String {
     let padding = " ".repeat(2_usize.saturating_sub(mark_width));
-    format!("   {mark}{padding}{}  {text}", style(format!("{:>10}", figure.to_string())).bold())
+    format!("   {mark}{padding}{}  {text}", style(format!("{:>11}", figure.to_string())).bold())
 }
 
 pub(super) fn fact(figure: &dyn Display, text: &dyn Display) -> String {
@@ -43,7 +43,7 @@ pub(super) fn claim(claim: &Claim, screen: &Screen) -> String {
     let Claim { held, figure, text, needs } = claim;
     let mark = screen.mark(*held);
     let line = line(&mark, console::measure_text_width(&mark), figure, text);
-    if *held { line } else { format!("{line}\n{}", style(format!("{:17}needed: {needs}", "")).red()) }
+    if *held { line } else { format!("{line}\n{}", style(format!("{:18}needed: {needs}", "")).red()) }
 }
 
 /// So many failures are shown by name; the rest as a number.
@@ -83,7 +83,7 @@ pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -101,6 +101,11 @@ pub(super) fn time(duration: Duration) -> String {
         n => (n / 1e9, "s"),
     };
     format!("{} {unit}", three_digits(value))
+}
+
+/// A duration that was chosen, not measured.
+pub(super) fn millis(duration: Duration) -> String {
+    format!("{} ms", duration.as_millis())
 }
 
 /// A number of bytes in decimal units, as disks are sold and rates are quoted.

@@ -3,7 +3,10 @@ use std::{thread, time::Duration};
 use futures::future::try_join_all;
 use seaworthy::rt::{CancelToken, JoinError, Task};
 
-use super::{Context, text::time};
+use super::{
+    Context,
+    text::{millis, time},
+};
 
 /// How long a task that ticks each millisecond stood still while the same calls blocked.
 pub(super) struct Stalls {
@@ -34,12 +37,12 @@ pub(super) async fn stalls(cx: &Context) -> Result<Stalls, JoinError> {
     }
     cx.fact(
         time(executor),
-        format_args!("a 1 ms ticker stood still: {calls} calls of {CALL:?} on the executor"),
+        format_args!("stall of a 1 ms ticker while {calls} calls of {} block the executor", millis(CALL)),
     );
     cx.claim(
         pool <= executor / 2,
         time(pool),
-        "its worst with the same calls on the blocking pool",
+        "stall of it while the same calls block the blocking pool",
         "at most half of that on the executor",
     );
     Ok(Stalls { executor, pool })

@@ -19,8 +19,8 @@ const SPAN: Duration = Duration::from_millis(120);
 pub(super) async fn of_the_loop(cx: &Context) -> anyhow::Result<()> {
     cx.scene("What it costs");
     cx.fact(time(spawn_and_join(&cx.rt).await?), "to spawn a task and take its result, 100 at a time");
-    cx.fact(time(wake(&cx.rt).await?), "from waking another task to its running");
-    cx.fact(count(yields_per_second(&cx.rt).await), "yields a second, by a task among idle ones");
+    cx.fact(time(wake(&cx.rt).await?), "to wake another task and have it run");
+    cx.fact(count(yields_per_second(&cx.rt).await), "yields a second by one task");
     timers(cx).await;
     Ok(())
 }
@@ -94,7 +94,7 @@ async fn timers(cx: &Context) {
     let mut late: Vec<_> = lateness.into_iter().flatten().collect();
     late.sort_unstable();
     let percentile = |percent| late.get(late.len() * percent / 100).copied().unwrap_or_default();
-    cx.claim(early == 0, early, format_args!("of {TIMERS} timers fired early"), "0");
-    cx.fact(time(percentile(50)), "late is the median timer");
-    cx.fact(time(percentile(99)), "late is the 99th of 100");
+    cx.claim(early == 0, format_args!("{early} of {TIMERS}"), "timers that fired early", "0");
+    let most = time(percentile(99));
+    cx.fact(time(percentile(50)), format_args!("lateness of the median timer; of the 99th of 100: {most}"));
 }

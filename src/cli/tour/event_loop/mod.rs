@@ -31,7 +31,7 @@ async fn run(cx: Context) -> anyhow::Result<Outcome> {
     };
     let stalls = cx.until_stopped(story).await??;
     Ok(Outcome {
-        shown: "worst stall by blocking calls: on the executor, on the pool".to_owned(),
+        shown: "stall by blocking calls: executor, blocking pool".to_owned(),
         figure: format!("{}, {}", text::time(stalls.executor), text::time(stalls.pool)),
         data: serde_json::json!({
             "stall_on_executor_seconds": stalls.executor.as_secs_f64(),

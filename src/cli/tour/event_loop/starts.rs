@@ -33,7 +33,7 @@ pub(super) async fn without_being_awaited(cx: &Context) -> anyhow::Result<()> {
     cx.claim(
         heard == TASKS,
         format_args!("{heard} of {TASKS}"),
-        "spawned tasks had run before anyone awaited them",
+        "spawned tasks that ran before anyone awaited them",
         format_args!("{TASKS} of {TASKS}"),
     );
     let before = ran.load(Ordering::Relaxed);
@@ -42,7 +42,7 @@ pub(super) async fn without_being_awaited(cx: &Context) -> anyhow::Result<()> {
     cx.claim(
         (before, after) == (0, 1),
         format_args!("{before}, then {after}"),
-        "runs of a future that was not spawned: before its await, and after it",
+        "runs of a future that was not spawned, before and after its await",
         "0, then 1",
     );
     for task in tasks {

@@ -2,7 +2,10 @@ use std::{thread, time::Duration};
 
 use futures::{future::join, future::join_all};
 
-use super::{Context, text::time};
+use super::{
+    Context,
+    text::{millis, time},
+};
 
 const WAIT: Duration = Duration::from_millis(30);
 
@@ -18,11 +21,11 @@ pub(super) async fn in_turn_and_at_once(cx: &Context) {
     let start = rt.now();
     join_all((0..1_000).map(|_| rt.sleep(WAIT))).await;
     let at_once = rt.now() - start;
-    cx.fact(time(in_turn), format_args!("for 10 waits of {WAIT:?}, one after the other"));
+    cx.fact(time(in_turn), format_args!("10 waits of {}, one after the other", millis(WAIT)));
     cx.claim(
         at_once < in_turn,
         time(at_once),
-        format_args!("for 1,000 waits of {WAIT:?} at once"),
+        format_args!("1,000 waits of {} at once", millis(WAIT)),
         "less than the 10 in turn took",
     );
 }
@@ -50,7 +53,7 @@ pub(super) async fn beside_a_blocking_job(cx: &Context) -> anyhow::Result<()> {
     cx.claim(
         together.as_secs_f64() <= 0.8 * (job + waits).as_secs_f64(),
         time(together),
-        format_args!("for 10 waits ({}) beside a job that blocks its thread ({})", time(waits), time(job)),
+        format_args!("10 waits ({}) beside a job that blocks its thread ({})", time(waits), time(job)),
         "at most 80 % of the two added up",
     );
     Ok(())

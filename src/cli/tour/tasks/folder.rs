@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{
     Context, Stopped,
-    text::{count, time},
+    text::{self, count, time},
 };
 
 /// The folder to hash, and the temporary one that holds what the chapter needs. It goes with this value at the latest.
@@ -44,7 +44,7 @@ impl Workshop {
                 Some(dir) => (dir, None),
                 None => {
                     let folder = temporary.path().join("files");
-                    screen.line(format_args!("\n   making {} files in {}", count(FILES), folder.display()));
+                    screen.line(text::scene(format_args!("{} files in {}", count(FILES), folder.display())));
                     fill(&folder, &stop, |number| bar.set_position(number))?;
                     (folder, Some(FILES))
                 }
@@ -61,8 +61,8 @@ impl Workshop {
             format!("a folder below {} cannot be made (TMPDIR names another place)", parent.display())
         })?;
         match made.files {
-            Some(_) => cx.fact(time(cx.rt.now() - start), "making them"),
-            None => cx.screen.line(format_args!("\n   hashing {}", made.folder.display())),
+            Some(_) => cx.fact(time(cx.rt.now() - start), "to make them"),
+            None => cx.scene(text::printable(&made.folder.to_string_lossy())),
         }
         Ok(made)
     }

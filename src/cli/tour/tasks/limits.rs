@@ -13,7 +13,7 @@ use super::{
     Context,
     folder::ENDLESS_BYTES,
     hash::{self, Meter},
-    text::{bytes, time},
+    text::{bytes, millis, time},
 };
 
 const LIMIT: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ const READER_MAX: Duration = Duration::from_secs(5);
 
 /// A file that would take far too long: its time runs out, and its reader stops with it.
 pub(super) async fn on_running(cx: &Context, endless: &Path) -> anyhow::Result<()> {
-    cx.scene(format_args!("A file of {} under a limit of {LIMIT:?}", bytes(ENDLESS_BYTES as f64)));
+    cx.scene(format_args!("A file of {} has {} to be read", bytes(ENDLESS_BYTES as f64), millis(LIMIT)));
     let tasks = TaskManager::new(&cx.rt, Config::default())?;
     let meter = Arc::new(Meter::default());
     let hashing = hash::file(&cx.rt, endless.to_owned(), &meter);
@@ -40,7 +40,7 @@ pub(super) async fn on_running(cx: &Context, endless: &Path) -> anyhow::Result<(
             && stopped
             && read < ENDLESS_BYTES,
         bytes(read as f64),
-        format_args!("were read when it timed out; its reader stopped {} later", time(took)),
+        format_args!("read when the task timed out; its reader stopped {} later", time(took)),
         format_args!("timed out while running, and its reader gone within {READER_MAX:?}"),
     );
     Ok(())

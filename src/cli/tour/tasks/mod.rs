@@ -5,6 +5,7 @@ mod hash;
 mod limits;
 mod order;
 mod pass;
+mod queue;
 mod second;
 mod tally;
 mod walk;
@@ -59,7 +60,8 @@ async fn scenes(cx: &Context, workshop: &Workshop, passed: &Passed) -> anyhow::R
     } else {
         order::priorities_and_age(cx, &files).await?;
     }
-    limits::on_running(cx, &workshop.endless).await
+    limits::on_running(cx, &workshop.endless).await?;
+    queue::of_items(cx).await
 }
 
 /// The most memory that this process has held, in bytes, where the system says so.

@@ -1,4 +1,5 @@
 use std::{
+    fmt::Display,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -12,6 +13,7 @@ use seaworthy::{
 use super::{
     Context,
     hash::{self, HashError, Hashed, Meter},
+    text::millis,
 };
 
 /// What a point of priority is worth in time waited.
@@ -28,7 +30,8 @@ pub(super) const FILES_MAX: usize = ROUTINE_FILES + 5;
 /// A queue that is held up and then let go: who goes first, and who never goes.
 pub(super) async fn priorities_and_age(cx: &Context, files: &[PathBuf]) -> anyhow::Result<()> {
     cx.scene(format_args!(
-        "A queue is held up, then let go; a point of priority is worth {STEP:?} of waiting"
+        "A queue is held up, then let go; a point of priority is worth {} of waiting",
+        millis(STEP)
     ));
     let concurrency = cx.options.concurrency;
     let config = Config { concurrency, order: Order::Ageing { step: STEP }, ..Config::default() };
@@ -59,14 +62,14 @@ pub(super) async fn priorities_and_age(cx: &Context, files: &[PathBuf]) -> anyho
     cx.claim(
         cancelled.is_err_and(|error| error.is_cancelled()) && polls == 0 && place_is_free,
         format_args!("{polls} polls"),
-        "of a task that was cancelled in the queue; its place was free at once",
+        "of a task cancelled in the queue; its place was free at once",
         "cancelled, 0 polls, its place free",
     );
     let polls = impatient.meter.tasks_peak.load(Ordering::Acquire);
     cx.claim(
         matches!(given_up, Err(JoinError::TimedOut { phase: TaskPhase::Queued, .. })) && polls == 0,
         format_args!("{polls} polls"),
-        format_args!("of a task that timed out in the queue, where it was to stay {:?}", AGED / 2),
+        format_args!("of a task whose time in the queue was over after {}", millis(AGED / 2)),
         "timed out while queued, 0 polls",
     );
     Ok(())
@@ -97,27 +100,17 @@ impl<'a, I: Iterator<Item = &'a PathBuf>> Line<'a, I> {
 fn tell_order(cx: &Context, urgent: &Report, aged: &Report, fresh: &Report, routine: &[Report]) {
     let all = routine.len();
     let passed_by = |task: &Report| routine.iter().filter(|other| task.started <= other.started).count();
-    let passed = passed_by(urgent);
-    cx.claim(
-        passed == all && urgent.started.is_some(),
-        passed,
-        format_args!("of {all} routine files passed by an urgent one that came after them"),
-        "all",
-    );
-    let passed = passed_by(aged);
-    cx.claim(
-        passed == all && aged.started.is_some(),
-        passed,
-        format_args!("passed by one of low priority that had waited {AGED:?}: it did not starve"),
-        "all",
-    );
-    let before: Vec<_> = routine.iter().filter(|other| other.started <= fresh.started).collect();
-    // On a machine that stood still in between, the last of them may have come too late to pass it.
-    let in_time = routine.iter().filter(|other| other.created < fresh.created + AGED).count();
-    cx.claim(
-        before.len() >= in_time && fresh.started.is_some(),
-        before.len(),
-        "started before one of low priority that came just before them",
-        format_args!("all that came within {AGED:?} after it: {in_time}"),
-    );
+    let tell = |task: &Report, held, text: &dyn Display, needs: &dyn Display| {
+        let figure = format!("{} of {all}", passed_by(task));
+        cx.claim(held && task.started.is_some(), figure, text, needs);
+    };
+    let held = passed_by(urgent) == all;
+    tell(urgent, held, &"routine files passed by an urgent one that came after them", &"all");
+    let held = passed_by(aged) == all;
+    let text = format!("passed by a low one that had waited {}: it does not starve", millis(AGED));
+    tell(aged, held, &text, &"all");
+    // On a machine that stood still in between, the last of them may have come late enough to be passed.
+    let late = routine.iter().filter(|other| other.created > fresh.created + AGED).count();
+    let held = passed_by(fresh) <= late;
+    tell(fresh, held, &"passed by a low one that came just before them", &format_args!("at most {late}"));
 }

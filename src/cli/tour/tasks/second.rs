@@ -34,7 +34,7 @@ pub(super) async fn compare(cx: &Context, passed: &Passed, folder: &Path) -> any
     cx.claim(
         same == files,
         format_args!("{} of {}", count(same), count(files)),
-        "files of a sample had the same digest when read again, one after the other",
+        "files of a sample with the same digest when read again, one by one",
         "all",
     );
     if changed > 0 {
@@ -45,7 +45,7 @@ pub(super) async fn compare(cx: &Context, passed: &Passed, folder: &Path) -> any
         let ratio = passed.files_per_second() / rate;
         cx.fact(
             count(rate as u64),
-            format_args!("files a second that way: the tasks were {ratio:.1} times as fast"),
+            format_args!("files a second that way; the tasks did {ratio:.1} times as many"),
         );
     }
     Ok(())

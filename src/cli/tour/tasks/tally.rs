@@ -164,7 +164,7 @@ impl Passed {
         cx.claim(
             peak <= bound,
             format_args!("{peak} of {bound}"),
-            "tasks ran at once, at most",
+            "slots in use at the peak",
             format_args!("at most {bound}"),
         );
         let ended = stats.completed + stats.failed + stats.timed_out;
@@ -173,18 +173,17 @@ impl Passed {
             once && self.hashed == stats.completed && self.repeated == 0,
             count(found.files),
             format_args!(
-                "files found, {} opened, {} hashed, {} failed",
-                count(self.opened),
+                "files found; each opened and ended once: {} hashed, {} failed",
                 count(self.hashed),
                 count(stats.failed + stats.timed_out)
             ),
             "each found, opened and ended exactly once",
         );
         let (half, most) = (time(percentile(&self.routine, 50)), time(percentile(&self.routine, 99)));
-        cx.fact(half, format_args!("median wait of a routine file for its turn; the 99th of 100: {most}"));
+        cx.fact(half, format_args!("median wait of a routine file for its turn; 99th of 100: {most}"));
         if !self.urgent.is_empty() {
             let half = time(percentile(&self.urgent, 50));
-            cx.fact(half, format_args!("median wait of an urgent one (each {URGENT_EVERY}th)"));
+            cx.fact(half, format_args!("median wait of an urgent one, each {URGENT_EVERY}th file"));
         }
         match &cx.options.dir {
             None => cx.fact(&self.root[..10], "root hash over all names and contents"),
