@@ -45,15 +45,19 @@ const BUILT_IN: &[Kind] = &[
 
 /// The runtime that was asked for, if it is built in; the first that is, if none was.
 pub(crate) fn choose(asked: Option<Kind>) -> Result<Kind, Failure> {
-    let Some(kind) = asked.or(BUILT_IN.first().copied()) else {
+    choose_from(BUILT_IN, asked)
+}
+
+fn choose_from(built_in: &[Kind], asked: Option<Kind>) -> Result<Kind, Failure> {
+    let Some(kind) = asked.or(built_in.first().copied()) else {
         return Err(Failure::usage(
             "there is no runtime to run on",
             "this `seaworthy` was built with neither the feature `tokio` nor `smol`",
             "build it again with one of them: `cargo build --features tokio,cli`",
         ));
     };
-    if !BUILT_IN.contains(&kind) {
-        let built_in: Vec<_> = BUILT_IN.iter().map(Kind::to_string).collect();
+    if !built_in.contains(&kind) {
+        let built_in: Vec<_> = built_in.iter().map(Kind::to_string).collect();
         let built_in = if built_in.is_empty() { "none".to_owned() } else { built_in.join(", ") };
         return Err(Failure::usage(
             format!("the runtime `{kind}` cannot be used"),
@@ -140,5 +144,24 @@ pub(crate) fn exit(signal: Signal) -> Exit {
     match signal {
         Signal::Terminate => Exit::Terminated,
         _ => Exit::Interrupted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokio_runs_it_unless_another_is_asked_for_or_there_is_no_other() {
+        let both = [Kind::Tokio, Kind::Smol];
+        assert_eq!(choose_from(&both, None).unwrap(), Kind::Tokio);
+        assert_eq!(choose_from(&both, Some(Kind::Smol)).unwrap(), Kind::Smol);
+        assert_eq!(choose_from(&[Kind::Smol], None).unwrap(), Kind::Smol);
+    }
+
+    #[test]
+    fn a_runtime_that_is_not_built_in_is_a_usage_error() {
+        assert_eq!(choose_from(&[Kind::Smol], Some(Kind::Tokio)).unwrap_err().exit, Exit::Usage);
+        assert_eq!(choose_from(&[], None).unwrap_err().exit, Exit::Usage);
     }
 }

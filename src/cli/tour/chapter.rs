@@ -77,6 +77,11 @@ impl Context {
         self.record.lock().facts.push((figure.to_string(), text.to_string()));
     }
 
+    /// A word on the fact before it.
+    pub(super) fn note(&self, text: impl Display) {
+        self.screen.line(text::note(text));
+    }
+
     /// A statement, whether it held, the figure behind it, and what the figure must be.
     pub(super) fn claim(&self, held: bool, figure: impl Display, text: impl Display, needs: impl Display) {
         let claim =

@@ -133,3 +133,42 @@ impl Ended {
         Self { chapter, verdict, shown, error, title, figure, data, took }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tour::CHAPTERS;
+
+    fn verdict(shown: Shown, outcome: anyhow::Result<Outcome>, stopped: bool) -> Verdict {
+        Ended::new(&CHAPTERS[0], shown, outcome, stopped, Duration::ZERO).verdict
+    }
+
+    fn outcome() -> Outcome {
+        Outcome { shown: String::new(), figure: String::new(), data: Value::Null }
+    }
+
+    fn claims(held: [bool; 2]) -> Shown {
+        let claim = |held| Claim { held, figure: String::new(), text: String::new(), needs: String::new() };
+        Shown { claims: held.map(claim).into(), ..Shown::default() }
+    }
+
+    #[test]
+    fn a_chapter_holds_if_every_claim_did_and_nothing_failed() {
+        assert_eq!(verdict(claims([true, true]), Ok(outcome()), false), Verdict::Held);
+        assert_eq!(verdict(claims([true, false]), Ok(outcome()), false), Verdict::Failed);
+        assert_eq!(verdict(claims([true, true]), Err(anyhow::anyhow!("cut short")), false), Verdict::Failed);
+        assert_eq!(verdict(claims([true, true]), Ok(outcome()), true), Verdict::Interrupted);
+        let mut shown = claims([true, true]);
+        shown.failures.add(Path::new("file"), "gone".to_owned());
+        assert_eq!(verdict(shown, Ok(outcome()), false), Verdict::Failed);
+    }
+
+    #[test]
+    fn failures_beyond_the_bound_are_counted() {
+        let mut failures = Failures::default();
+        for _ in 0..LISTED_MAX + 5 {
+            failures.add(Path::new("file"), "gone".to_owned());
+        }
+        assert_eq!((failures.listed.len(), failures.len()), (LISTED_MAX, LISTED_MAX as u64 + 5));
+    }
+}

@@ -55,18 +55,18 @@ fn row(ended: &Ended, screen: &Screen) -> Vec<Cell> {
 
 fn verdict(chapters: &[Ended], took: Duration) -> String {
     let claims = || chapters.iter().flat_map(|ended| &ended.shown.claims);
-    let (all, broken) = (claims().count(), claims().filter(|claim| !claim.held).count());
+    let (all, broken) = (claims().count() as u64, claims().filter(|claim| !claim.held).count());
     let failures: u64 = chapters.iter().map(|ended| ended.shown.failures.len()).sum();
     let mut parts = vec![match broken {
-        0 => format!("{all} claims checked, all held"),
-        _ => format!("{broken} of {all} claims did not hold"),
+        0 => format!("{} held", text::number_of(all, "claim")),
+        _ => format!("{broken} of {} did not hold", text::number_of(all, "claim")),
     }];
     if failures > 0 {
-        parts.push(format!("{} pieces of work failed", text::count(failures)));
+        parts.push(format!("{} failed", text::number_of(failures, "file")));
     }
-    let cut_short = chapters.iter().filter(|ended| ended.error.is_some()).count();
+    let cut_short = chapters.iter().filter(|ended| ended.error.is_some()).count() as u64;
     if cut_short > 0 {
-        parts.push(format!("{cut_short} chapters did not come to their end"));
+        parts.push(format!("{} cut short by an error", text::number_of(cut_short, "chapter")));
     }
     let interrupted = chapters.iter().any(|ended| ended.verdict == Verdict::Interrupted);
     if interrupted {

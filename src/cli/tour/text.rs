@@ -14,7 +14,7 @@ pub(super) fn title(options: &Options) -> String {
     let Options { runtime, cores, .. } = options;
     let build =
         if cfg!(debug_assertions) { "debug build: add --release for real figures" } else { "release build" };
-    let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
+    let cores = number_of(*cores as u64, "core");
     let version = env!("CARGO_PKG_VERSION");
     format!("{} {version} on {runtime}, {cores}, {build}", style("seaworthy").bold())
 }
@@ -37,6 +37,10 @@ fn line(mark: &str, mark_width: usize, figure: &dyn Display, text: &dyn Display)
 
 pub(super) fn fact(figure: &dyn Display, text: &dyn Display) -> String {
     line("", 0, figure, text)
+}
+
+pub(super) fn note(text: impl Display) -> String {
+    style(format!("{:18}{text}", "")).dim().to_string()
 }
 
 pub(super) fn claim(claim: &Claim, screen: &Screen) -> String {
@@ -91,6 +95,12 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
+/// `1 file`, `2 files`.
+pub(super) fn number_of(number: u64, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {what}{s}", count(number))
+}
+
 /// A duration with three digits and the unit that fits.
 pub(super) fn time(duration: Duration) -> String {
     let nanos = duration.as_nanos() as f64;
@@ -136,6 +146,7 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         let times = [0, 999, 1_500, 20_049_000, 1_999_000_000].map(|nanos| time(Duration::from_nanos(nanos)));
         assert_eq!(times, ["0 ns", "999 ns", "1.50 µs", "20.0 ms", "2.00 s"]);
+        assert_eq!([1, 2_000].map(|number| number_of(number, "file")), ["1 file", "2,000 files"]);
         assert_eq!([12.0, 41_234_567.0].map(bytes), ["12 B", "41.2 MB"]);
         assert_eq!(hex(b"a\xff\n"), "61ff0a");
     }

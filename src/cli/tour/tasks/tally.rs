@@ -7,7 +7,7 @@ use super::{
     Context, Outcome,
     hash::{Hashed, Meter, Root},
     pass::{URGENT, URGENT_EVERY},
-    text::{bytes, count, time},
+    text::{bytes, count, number_of, time},
     walk::Found,
 };
 
@@ -142,32 +142,47 @@ impl Passed {
     }
 
     pub(super) fn tell(&self, cx: &Context) {
-        let Self { found, stats, .. } = self;
-        let rate = self.files_per_second() as u64;
-        let (took, folders) = (time(self.took), count(found.folders));
-        let sum = bytes(self.bytes as f64);
         cx.show_failures();
+        self.tell_rates(cx);
+        self.tell_bound(cx);
+        self.tell_waits(cx);
+        match &cx.options.dir {
+            None => cx.fact(&self.root[..10], "root hash over all names and contents"),
+            Some(_) => {
+                cx.fact("root hash", &self.root);
+                cx.note(format_args!("= {CHECK}"));
+            }
+        }
+    }
+
+    fn tell_rates(&self, cx: &Context) {
+        let Self { found, .. } = self;
+        let (hashed, took) = (count(self.hashed), time(self.took));
+        let (sum, folders) = (bytes(self.bytes as f64), number_of(found.folders, "folder"));
         cx.fact(
-            count(rate),
-            format_args!("files a second: {} in {took}, {sum} in {folders} folders", count(self.hashed)),
+            count(self.files_per_second() as u64),
+            format_args!("files a second: {hashed} in {took}, {sum} in {folders}"),
         );
         cx.fact(bytes(self.bytes as f64 / self.took.as_secs_f64()), "a second");
-        if found.symlinks + found.special > 0 {
-            let (links, special) = (count(found.symlinks), count(found.special));
-            cx.fact(
-                count(found.symlinks + found.special),
-                format_args!("skipped: {links} symbolic links, {special} special files"),
-            );
+        let skipped = found.symlinks + found.special;
+        if skipped > 0 {
+            let links = number_of(found.symlinks, "symbolic link");
+            let special = number_of(found.special, "special file");
+            cx.fact(count(skipped), format_args!("skipped: {links}, {special}"));
         }
-        let bound = cx.options.concurrency;
-        let peak = self.tasks_peak;
+    }
+
+    fn tell_bound(&self, cx: &Context) {
+        let Self { found, stats, .. } = self;
+        let (peak, bound) = (self.tasks_peak, cx.options.concurrency);
         cx.claim(
             peak <= bound,
             format_args!("{peak} of {bound}"),
             "slots in use at the peak",
             format_args!("at most {bound}"),
         );
-        let ended = stats.completed + stats.failed + stats.timed_out;
+        let failed = stats.failed + stats.timed_out;
+        let ended = stats.completed + failed;
         let once = [stats.submitted, ended, self.opened].iter().all(|number| *number == found.files);
         cx.claim(
             once && self.hashed == stats.completed && self.repeated == 0,
@@ -175,19 +190,23 @@ impl Passed {
             format_args!(
                 "files found; each opened and ended once: {} hashed, {} failed",
                 count(self.hashed),
-                count(stats.failed + stats.timed_out)
+                count(failed)
             ),
             "each found, opened and ended exactly once",
         );
-        let (half, most) = (time(percentile(&self.routine, 50)), time(percentile(&self.routine, 99)));
-        cx.fact(half, format_args!("median wait of a routine file for its turn; 99th of 100: {most}"));
+    }
+
+    fn tell_waits(&self, cx: &Context) {
+        let half = percentile(&self.routine, 50);
+        // A folder with fewer files than slots has no queue to speak of.
+        if half.is_zero() {
+            return;
+        }
+        let most = time(percentile(&self.routine, 99));
+        cx.fact(time(half), format_args!("median wait of a routine file for its turn; 99th of 100: {most}"));
         if !self.urgent.is_empty() {
             let half = time(percentile(&self.urgent, 50));
             cx.fact(half, format_args!("median wait of an urgent one, each {URGENT_EVERY}th file"));
-        }
-        match &cx.options.dir {
-            None => cx.fact(&self.root[..10], "root hash over all names and contents"),
-            Some(_) => cx.screen.line(format_args!("\n   root hash {}\n   {CHECK}", self.root)),
         }
     }
 
