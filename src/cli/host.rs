@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    io,
     num::NonZero,
     pin::{Pin, pin},
     process,
@@ -82,15 +81,18 @@ where
             let signals = seaworthy::tokio::shutdown_signal().map_err(|error| no_signals(&error))?;
             program(rt, Box::pin(signals)).await
         })
-        .map_err(|error| no_runtime(kind, &error))?,
+        .map_err(|error| refused(format_args!("the runtime `{kind}` could not start"), &error))?,
         #[cfg(feature = "smol")]
         Kind::Smol => seaworthy::smol::run_with(seaworthy::smol::Config::default(), async |rt| {
             let signals = seaworthy::smol::shutdown_signal().map_err(|error| no_signals(&error))?;
             program(rt, Box::pin(signals)).await
         })
-        .map_err(|error| no_runtime(kind, &error))?,
+        .map_err(|error| refused(format_args!("the runtime `{kind}` could not start"), &error))?,
         #[cfg(not(all(feature = "tokio", feature = "smol")))]
-        other => choose(Some(other)).map(|_| Exit::Usage),
+        missing => {
+            drop(program);
+            choose(Some(missing)).map(|_| Exit::Usage)
+        }
     }
 }
 
@@ -105,13 +107,14 @@ pub(crate) fn cores() -> usize {
     available_parallelism().map_or(1, NonZero::get)
 }
 
-fn no_runtime(kind: Kind, error: &io::Error) -> Failure {
-    let what = format!("the runtime `{kind}` could not start");
-    Failure::work(what, error, "look at the limits of this system: `ulimit -a`")
+#[cfg(any(feature = "tokio", feature = "smol"))]
+fn no_signals(error: &std::io::Error) -> Failure {
+    refused("Ctrl-C cannot be caught", error)
 }
 
-fn no_signals(error: &io::Error) -> Failure {
-    Failure::work("Ctrl-C cannot be caught", error, "look at the limits of this system: `ulimit -a`")
+#[cfg(any(feature = "tokio", feature = "smol"))]
+fn refused(what: impl fmt::Display, error: &std::io::Error) -> Failure {
+    Failure::work(what, error, "look at the limits of this system: `ulimit -a`")
 }
 
 /// Runs `work` to its end. The first signal cancels `stop`, which `work` is expected to heed; the second ends the process

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use console::style;
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ use crate::cli::screen::Screen;
 pub(super) fn table(chapters: &[Ended], screen: &Screen, took: Duration) -> String {
     let colours = console::colors_enabled();
     let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    // It breaks lines where a terminal ends; in a pipe there is no end.
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if colours {
         table.enforce_styling()
     } else {

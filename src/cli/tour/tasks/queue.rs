@@ -5,7 +5,7 @@ use seaworthy::{rt::yield_now, task::PriorityQueue};
 
 use super::{
     Context,
-    text::{count, time},
+    text::{count, number_of, time},
 };
 
 const PRODUCERS: u32 = 4;
@@ -74,7 +74,7 @@ async fn through_a_narrow_queue(cx: &Context) -> anyhow::Result<()> {
     cx.claim(
         taken.iter().copied().eq(0..ITEMS),
         count(taken.len() as u64),
-        format_args!("items taken, each once; {} pops were dropped as they waited", count(dropped)),
+        format_args!("items taken, each once; {} dropped while waiting", number_of(dropped, "pop")),
         format_args!("each of {ITEMS} exactly once"),
     );
     cx.fact(time(took / ITEMS), "an item, from hand to hand");
