@@ -123,3 +123,21 @@ where
     }
     rt.timeout(GRACE, chapter).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chapter_is_found_by_number_name_and_alias_and_by_no_other() {
+        for chapter in CHAPTERS {
+            let number = chapter.number.to_string();
+            for text in [number.as_str(), chapter.name].iter().chain(chapter.aliases) {
+                assert_eq!(find(text).map(|found| found.number), Ok(chapter.number), "`{text}` is ambiguous");
+            }
+            // With its margin it fits into 80 columns.
+            assert!(chapter.shows.iter().all(|line| line.chars().count() <= 76), "{}", chapter.name);
+        }
+        assert!(find("0").is_err() && find("").is_err());
+    }
+}

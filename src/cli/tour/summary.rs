@@ -58,10 +58,12 @@ fn verdict(chapters: &[Ended], took: Duration) -> String {
     let claims = || chapters.iter().flat_map(|ended| &ended.shown.claims);
     let (all, broken) = (claims().count() as u64, claims().filter(|claim| !claim.held).count());
     let failures: u64 = chapters.iter().map(|ended| ended.shown.failures.len()).sum();
-    let mut parts = vec![match broken {
-        0 => format!("{} held", text::number_of(all, "claim")),
-        _ => format!("{broken} of {} did not hold", text::number_of(all, "claim")),
-    }];
+    let mut parts = Vec::new();
+    match broken {
+        0 if all == 0 => {}
+        0 => parts.push(format!("{} held", text::number_of(all, "claim"))),
+        _ => parts.push(format!("{broken} of {} did not hold", text::number_of(all, "claim"))),
+    }
     if failures > 0 {
         parts.push(format!("{} failed", text::number_of(failures, "file")));
     }

@@ -26,8 +26,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
     name: "tasks",
     aliases: &["task", "task-manager"],
     shows: [
-        "Each file of a folder is a task: hashed on the blocking pool, so many at once,",
-        "in order of priority and age, within time limits, and cancelled if need be.",
+        "Each file of a folder is a task: hashed on the blocking pool, a few at once,",
+        "by priority and age, within time limits, cancelled if need be.",
     ],
     run: |context| run(context).boxed(),
 };

@@ -18,7 +18,7 @@ use super::{
     Context, Stopped, Workshop,
     hash::{self, HashError, Hashed, Meter},
     tally::{Passed, Tally},
-    text::{bytes, count, printable, time},
+    text::{bytes, count, printable},
     walk::{Found, Walk},
 };
 
@@ -68,7 +68,7 @@ async fn stop(cx: &Context, tasks: &TaskManager, stopped: Stopped) -> anyhow::Er
     let (hashed, cancelled) = (count(stats.completed), count(stats.cancelled));
     cx.fact(
         hashed,
-        format_args!("files were hashed; {cancelled} tasks were cancelled, {} are left", stats.running),
+        format_args!("files were hashed; {cancelled} tasks were cancelled, {} left running", stats.running),
     );
     stopped.into()
 }
@@ -162,7 +162,7 @@ async fn show(rt: &Rt, tasks: &TaskManager, meter: &Meter, bar: &ProgressBar) ->
         let rate = bytes(read / took.as_secs_f64().max(0.1));
         let failed =
             if stats.failed > 0 { format!(", {} failed", count(stats.failed)) } else { String::new() };
-        let (running, pending) = (stats.running, stats.pending);
-        bar.set_message(format!("{running} running, {pending} queued{failed}, {rate}/s, {}", time(took)));
+        let (running, pending) = (stats.running, count(stats.pending as u64));
+        bar.set_message(format!("{running} running, {pending} queued{failed}, {rate}/s"));
     }
 }
