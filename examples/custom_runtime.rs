@@ -57,6 +57,7 @@ fn run<F: Future>(body: impl FnOnce(Rt) -> F) -> F::Output {
 }
 
 // The executor: one queue of tasks that can go on, and a list of all that live, so that they can be dropped at the end.
+// Tasks hold the `Rt`, which holds the executor, which lists them: a cycle that `end` breaks.
 
 #[derive(Default)]
 struct Executor {
@@ -85,7 +86,9 @@ impl Executor {
         let (on_end, on_wake) = (Arc::clone(self), Arc::clone(self));
         let tracked = async move {
             future.await;
-            on_end.tasks.lock().living.remove(&number).map(async_task::Task::detach);
+            if let Some(this) = on_end.tasks.lock().living.remove(&number) {
+                this.detach();
+            }
         };
         let (runnable, task) = async_task::spawn(tracked, move |runnable| {
             on_wake.tasks.lock().ready.push_back(runnable);

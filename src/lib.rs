@@ -11,3 +11,8 @@ pub use seaworthy_tokio as tokio;
 #[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../docs/testing.md")]
 pub mod docs_testing {}
+
+/// See [`docs_testing`].
+#[cfg(all(doctest, feature = "testing", feature = "tokio", feature = "smol"))]
+#[doc = include_str!("../docs/runtimes.md")]
+pub mod docs_runtimes {}

@@ -30,6 +30,7 @@
 
 mod config;
 mod net;
+mod recv;
 mod run;
 mod runtime;
 mod signal;

@@ -8,7 +8,6 @@ pub(crate) async fn connect(_path: PathBuf) -> io::Result<BoxConnection> {
     Err(unsupported())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the same signature as on Unix")]
 pub(crate) fn listen(_path: PathBuf) -> io::Result<BoxListener> {
     Err(unsupported())
 }

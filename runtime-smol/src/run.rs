@@ -18,7 +18,7 @@ use crate::{
 /// Runs a program on an executor of its own, with as many threads as there are cores, until its root future ends.
 ///
 /// The root future runs on the calling thread, which runs tasks too, and need not be `Send`. When it ends, all tasks are
-/// dropped, and every destructor of theirs has run when this returns. Blocking jobs that have not begun are dropped too;
+/// dropped, and every destructor of theirs has run when this returns. Blocking jobs that have not begun by then are dropped;
 /// running ones are waited for, but no longer than [`Config::shutdown_timeout`]. A task that blocks its thread is waited
 /// for without limit: blocking belongs into [`Rt::spawn_blocking`].
 ///

@@ -1,5 +1,5 @@
 use std::{
-    io::{self, IoSlice, Read},
+    io::{self, IoSlice},
     net::{Shutdown, TcpStream},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -8,11 +8,14 @@ use std::{
 
 use async_io::Async;
 use futures::io::{AsyncRead, AsyncWrite};
-use seaworthy_core::rt::{Address, Connection};
+use seaworthy_core::rt::{Address, Connection, ReadBuf};
 use socket2::SockRef;
+
+use crate::recv::recv;
 
 /// What [`Stream`] asks of a socket: of TCP here, of Unix in the module `unix`.
 pub(crate) trait Socket: Send + Sync + Unpin + 'static {
+    fn as_sock_ref(&self) -> SockRef<'_>;
     fn peer(&self) -> io::Result<Address>;
     fn local(&self) -> io::Result<Address>;
     fn nodelay(&self, on: bool) -> io::Result<()>;
@@ -24,22 +27,50 @@ pub(crate) trait Socket: Send + Sync + Unpin + 'static {
 /// A socket of smol as a [`Connection`].
 pub(crate) struct Stream<S> {
     socket: Async<S>,
+    /// A read came up short, so most likely there is no more: the next one waits before it asks the system again, which
+    /// saves a call in vain for each answer that is waited for. Should there be more after all, the wait ends at once.
+    drained: bool,
     closed: bool,
 }
 
 impl<S> Stream<S> {
     pub(crate) fn new(socket: Async<S>) -> Self {
-        Self { socket, closed: false }
+        Self { socket, drained: true, closed: false }
     }
 }
 
-impl<S> AsyncRead for Stream<S>
-where
-    S: Unpin,
-    for<'a> &'a S: Read,
-{
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.socket).poll_read(cx, bytes)
+impl<S: Socket> Stream<S> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            if self.drained {
+                ready!(self.socket.poll_readable(cx))?;
+                self.drained = false;
+            }
+            match recv(&self.socket.get_ref().as_sock_ref(), buf) {
+                Ok(received) => {
+                    self.drained = received > 0 && buf.remaining() > 0;
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl<S: Socket> AsyncRead for Stream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buf = ReadBuf::new(bytes);
+        ready!(self.poll_recv(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
     }
 }
 
@@ -82,7 +113,6 @@ where
 impl<S> Connection for Stream<S>
 where
     S: Socket,
-    for<'a> &'a S: Read,
     for<'a> &'a Async<S>: AsyncWrite,
 {
     fn peer_addr(&self) -> io::Result<Address> {
@@ -104,9 +134,21 @@ where
     fn abort(self: Box<Self>) {
         self.socket.get_ref().reset_on_drop();
     }
+
+    fn poll_read_into(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_recv(cx, buf)
+    }
 }
 
 impl Socket for TcpStream {
+    fn as_sock_ref(&self) -> SockRef<'_> {
+        SockRef::from(self)
+    }
+
     fn peer(&self) -> io::Result<Address> {
         self.peer_addr().map(Address::Tcp)
     }
@@ -125,6 +167,6 @@ impl Socket for TcpStream {
 
     fn reset_on_drop(&self) {
         // It fails only on a connection that has ended already.
-        let _ended = SockRef::from(self).set_linger(Some(Duration::ZERO));
+        let _ended = self.as_sock_ref().set_linger(Some(Duration::ZERO));
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use async_io::Async;
 use seaworthy_core::rt::{Address, BoxConnection, BoxListener, Listener};
-use socket2::{Domain, SockAddr, Type};
+use socket2::{Domain, SockAddr, SockRef, Type};
 
 use crate::{
     net::{BACKLOG, poll_accept},
@@ -67,6 +67,10 @@ impl Listener for Unix {
 }
 
 impl Socket for UnixStream {
+    fn as_sock_ref(&self) -> SockRef<'_> {
+        SockRef::from(self)
+    }
+
     fn peer(&self) -> io::Result<Address> {
         self.peer_addr().map(|peer| address(&peer))
     }

@@ -137,6 +137,8 @@ fn a_running_blocking_job_is_waited_for() {
             let running = rt.spawn_blocking("running", move || {
                 begun.send(()).expect("the root waits");
                 waits.recv().expect_err("the task's end sets it free");
+                // Gives a `run` that does not wait every chance to return first.
+                (0..1000).for_each(|_| thread::yield_now());
                 job_done.store(true, Ordering::SeqCst);
             });
             running.detach();

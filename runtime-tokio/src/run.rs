@@ -13,7 +13,7 @@ use crate::{Config, Tokio, runtime::Hold};
 /// Runs a program on a multi-threaded tokio runtime of its own, until its root future ends.
 ///
 /// The root future runs on the calling thread and need not be `Send`. When it ends, all tasks are dropped, and every
-/// destructor of theirs has run when this returns. Blocking jobs that have not begun are dropped too; running ones are
+/// destructor of theirs has run when this returns. Blocking jobs that have not begun by then are dropped; running ones are
 /// waited for, but no longer than [`Config::shutdown_timeout`]. A task that blocks its thread is waited for without
 /// limit: blocking belongs into [`Rt::spawn_blocking`].
 ///

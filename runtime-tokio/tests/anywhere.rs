@@ -1,6 +1,11 @@
 //! The runtimes of others, the threads of others, and the ends of time.
 
 use std::{
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Waker},
     thread,
     time::{Duration, Instant},
@@ -36,8 +41,20 @@ fn the_end_of_a_runtime_of_others_is_noticed() {
     let mut poll = || sleep.poll_unpin(&mut Context::from_waker(Waker::noop()));
     assert!(poll().is_pending());
     drop(runtime);
+    let panics = count_panics();
     assert!(poll().is_pending());
+    assert_eq!(panics.load(Ordering::SeqCst), 0, "not even a panic that is caught: it would be printed");
     assert!(block_on(rt.spawn("late", async {})).expect_err("no runtime").is_cancelled());
+}
+
+fn count_panics() -> Arc<AtomicUsize> {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let (count, report) = (Arc::clone(&panics), panic::take_hook());
+    panic::set_hook(Box::new(move |info| {
+        count.fetch_add(1, Ordering::SeqCst);
+        report(info);
+    }));
+    panics
 }
 
 #[test]

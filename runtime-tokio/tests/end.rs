@@ -110,8 +110,13 @@ fn a_panic_of_the_root_future_comes_out_after_the_tasks_are_gone() {
 #[test]
 fn a_stuck_blocking_job_holds_up_the_end_no_longer_than_the_timeout() {
     let ((free, stuck), (ended, has_ended)) = (channel::<()>(), channel());
-    let config =
-        Config { blocking_threads_max: 1, shutdown_timeout: Duration::from_millis(1), ..Config::default() };
+    // With one thread for blocking jobs and no worker threads, which take jobs too when they end.
+    let config = Config {
+        flavor: Flavor::CurrentThread,
+        blocking_threads_max: 1,
+        shutdown_timeout: Duration::from_millis(1),
+        ..Config::default()
+    };
     let mut queued = None;
     run_with(config, async |rt| {
         let (begun, has_begun) = channel();
@@ -144,6 +149,8 @@ fn a_running_blocking_job_is_waited_for() {
             let running = rt.spawn_blocking("running", move || {
                 begun.send(()).expect("the root waits");
                 waits.recv().expect_err("the task's end sets it free");
+                // Gives a `run` that does not wait every chance to return first.
+                (0..1000).for_each(|_| thread::yield_now());
                 job_done.store(true, Ordering::SeqCst);
             });
             running.detach();

@@ -51,3 +51,11 @@ fn testing() {
             .assert();
     }
 }
+
+#[test]
+fn the_page_on_runtimes_names_every_law() {
+    let page = include_str!("../../docs/runtimes.md");
+    for name in Suite::names() {
+        assert!(page.contains(&format!("`{name}`")), "{name} is missing in docs/runtimes.md");
+    }
+}

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::{Net, Panic};
 
-/// What a runtime must offer: eight small methods and no associated types.
+/// What a runtime must offer: seven small methods and no associated types.
 ///
 /// Nobody calls this trait to get work done; that is what [`Rt`](super::Rt) is for. It is implemented once per runtime
 /// (tokio, smol, the [test runtime](crate::testing), turmoil) and checked by the

@@ -48,6 +48,8 @@ use super::{JoinError, Panic, Rt};
 pub struct Task<T> {
     cell: Arc<Cell<T>>,
     detached: bool,
+    /// The result has been handed over: nothing is left to cancel.
+    taken: bool,
 }
 
 /// The future of [`Task::cancel`]. Dropping it does not revoke the cancellation.
@@ -88,22 +90,24 @@ impl<T> Task<T> {
         Cancel(self)
     }
 
-    fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        if let Some(outcome) = self.cell.take() {
-            return Poll::Ready(outcome);
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        let mut outcome = self.cell.take();
+        if outcome.is_none() {
+            if self.cell.poller.load(Ordering::Relaxed) == thread_token() {
+                return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name.into() }));
+            }
+            self.cell.joiner.register(cx.waker());
+            outcome = self.cell.take();
         }
-        if self.cell.poller.load(Ordering::Relaxed) == thread_token() {
-            return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name.into() }));
-        }
-        self.cell.joiner.register(cx.waker());
-        self.cell.take().map_or(Poll::Pending, Poll::Ready)
+        self.taken = outcome.is_some();
+        outcome.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
 impl<T> Future for Task<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_outcome(cx)
     }
 }
@@ -111,13 +115,16 @@ impl<T> Future for Task<T> {
 impl<T> Future for Cancel<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_outcome(cx)
     }
 }
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
+        if self.taken {
+            return;
+        }
         if !self.detached {
             self.cell.cancel();
         }
@@ -144,9 +151,9 @@ where
 {
     let cell = Arc::new(Cell::new(rt, name, Outcome::Pending));
     let span = Some(Span::current()).filter(|span| !span.is_none());
-    let running = Running { future: Some(future), cell: Arc::clone(&cell), span };
+    let running = Running { future: Some(future), cell: Arc::clone(&cell), span, has_waker: false };
     rt.runtime().spawn(name, Box::pin(running));
-    Task { cell, detached: false }
+    Task { cell, detached: false, taken: false }
 }
 
 pub(super) fn spawn_blocking<T, F>(rt: &Rt, name: &'static str, job: F) -> Task<T>
@@ -159,7 +166,7 @@ where
     let cell = Arc::new(Cell::new(rt, name, Outcome::Queued { job: Box::new(job), abandoned: false }));
     let shell = BlockingShell(Arc::clone(&cell));
     rt.runtime().spawn_blocking(name, Box::new(move || shell.0.run_job()));
-    Task { cell, detached: false }
+    Task { cell, detached: false, taken: false }
 }
 
 /// What a task, its handle and its executor share.
@@ -311,6 +318,8 @@ pin_project! {
         future: Option<F>,
         cell: Arc<Cell<F::Output>>,
         span: Option<Span>,
+        // Whether the cell has a waker of the executor's.
+        has_waker: bool,
     }
 
     impl<F: Future> PinnedDrop for Running<F> {
@@ -337,7 +346,9 @@ impl<F: Future> Running<F> {
             this.cell.rt.report_panic(&Panic::new(this.cell.name, payload));
         }
         // A kept waker would keep the executor's own record of the task alive as long as the handle.
-        drop(this.cell.executor.take());
+        if *this.has_waker {
+            drop(this.cell.executor.take());
+        }
         this.cell.end(result);
     }
 }
@@ -347,7 +358,6 @@ impl<F: Future> Future for Running<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_mut().project();
-        this.cell.executor.register(cx.waker());
         if this.cell.cancelled.load(Ordering::Acquire) {
             self.finish(|cell| Err(cell.cancelled()));
             return Poll::Ready(());
@@ -359,7 +369,16 @@ impl<F: Future> Future for Running<F> {
             catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
         };
         match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                // Only now: many a task ends in its first poll and needs no waker. A cancel that came in between has
+                // woken nobody, so look again.
+                this.cell.executor.register(cx.waker());
+                *this.has_waker = true;
+                if !this.cell.cancelled.load(Ordering::Acquire) {
+                    return Poll::Pending;
+                }
+                self.finish(|cell| Err(cell.cancelled()));
+            }
             Ok(Poll::Ready(value)) => self.finish(|_| Ok(value)),
             Err(payload) => self.finish(|cell| Err(JoinError::Panicked(Panic::new(cell.name, payload)))),
         }

@@ -2,7 +2,6 @@
 //! released. No user code runs under the lock: no future, destructor, waker or `Display`.
 
 use std::{
-    borrow::Cow,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -10,7 +9,6 @@ use std::{
     time::Instant,
 };
 
-use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::{
@@ -19,6 +17,7 @@ use super::{
     expiry::{Expiry, Pacer},
     job::{Cell, Control},
     room::{Reserved, Room},
+    slot::{BoxWork, Slot},
     state::{Machine, TaskKey},
     work::{Failure, Work},
 };
@@ -33,8 +32,6 @@ pub(super) struct Inner {
     idle: event_listener::Event,
     on_failure: OnFailure,
 }
-
-pub(super) type BoxWork = BoxFuture<'static, ()>;
 
 pub(super) struct State {
     pub(super) machine: Machine<BoxWork, Arc<dyn Control>>,
@@ -76,7 +73,7 @@ impl Inner {
         F::Output: Send + 'static,
     {
         let cell = Arc::new(Cell::new(self));
-        let work: BoxWork = Box::pin(Work::new(future, &cell, spec.run_timeout, failure));
+        let work = BoxWork(Box::pin(Work::new(future, &cell, spec.run_timeout, failure)));
         let now = self.rt.now();
         let mut state = self.state.lock();
         if let Err(reason) = state.admit(reserved) {
@@ -88,8 +85,7 @@ impl Inner {
         }
         let handle: Arc<dyn Control> = Arc::<Cell<F::Output>>::clone(&cell);
         let key = state.machine.submit(now, spec, work, handle);
-        // It was not set before: the cell is new.
-        let _ = cell.key.set(key);
+        cell.key.set(key);
         state.publish(key);
         let effects = state.settle(now);
         drop(state);
@@ -97,28 +93,42 @@ impl Inner {
         Job::new(cell)
     }
 
-    /// A running task has ended and its future is gone. `deliver` hands its result to its handle.
+    /// A running task has ended and its future is gone. `deliver` hands its result to its handle. Returns the task that
+    /// starts in its slot.
     pub(super) fn end(
         self: &Arc<Self>,
         key: TaskKey,
         status: Status,
         errors: Vec<String>,
-        deliver: impl FnOnce(Arc<Report>),
-    ) {
+        deliver: impl FnOnce(Report),
+    ) -> Option<BoxWork> {
         let now = self.rt.now();
         let mut state = self.state.lock();
-        let Some(report) = state.machine.end(now, key, status, errors) else { return };
+        let report = state.machine.end(now, key, status, errors)?;
         state.log.publish(|| Event::changed(&report));
         let others = if status == Status::Failed && self.on_failure == OnFailure::CancelAll {
             state.withdraw_all(now, &[format!("cancelled because `{}` failed", report.name)])
         } else {
             Vec::new()
         };
-        let effects = state.settle(now);
+        let mut effects = state.settle(now);
         drop(state);
         deliver(report);
+        let next = effects.first.take();
         effects.carry_out(self);
         self.fell(others);
+        next
+    }
+
+    /// The runtime has dropped a task it was given, so it would drop the next one too, and all after that one within the
+    /// other: those that wait are cancelled instead.
+    pub(super) fn runtime_has_ended(self: &Arc<Self>) {
+        self.close();
+        let now = self.rt.now();
+        let mut state = self.state.lock();
+        let pending = state.withdraw_pending(now, &["its runtime has ended".to_owned()]);
+        drop(state);
+        self.fell(pending);
     }
 
     pub(super) fn cancel(self: &Arc<Self>, key: TaskKey, errors: Vec<String>) {
@@ -221,7 +231,7 @@ impl Inner {
 
 /// A task on its way out.
 pub(super) enum Stopped {
-    Pending { work: BoxWork, handle: Arc<dyn Control>, error: JoinError, report: Arc<Report> },
+    Pending { work: BoxWork, handle: Arc<dyn Control>, error: JoinError, report: Report },
     Running(Arc<dyn Control>),
 }
 
@@ -265,6 +275,13 @@ impl State {
         Some(Stopped::Pending { work, handle, error: error(&report), report })
     }
 
+    fn withdraw_pending(&mut self, now: Instant, errors: &[String]) -> Vec<Stopped> {
+        let cancelled = |report: &Report| JoinError::Cancelled { task: report.name.clone() };
+        let keys = self.machine.live().into_iter();
+        keys.filter_map(|key| self.withdraw_as(now, key, Status::Cancelled, errors.to_vec(), cancelled))
+            .collect()
+    }
+
     fn withdraw_all(&mut self, now: Instant, errors: &[String]) -> Vec<Stopped> {
         let keys = self.machine.live().into_iter();
         keys.filter_map(|key| self.withdraw(now, key, Status::Cancelled, errors.to_vec())).collect()
@@ -287,28 +304,22 @@ impl State {
         }
     }
 
-    fn start(&mut self, now: Instant) -> Option<Start> {
+    fn start(&mut self, now: Instant) -> Option<BoxWork> {
         let (key, work) = self.machine.start(now)?;
         self.publish(key);
-        let report = self.machine.report(key);
-        let name = match report.map(|report| &report.name) {
-            Some(Cow::Borrowed(name)) => name,
-            Some(Cow::Owned(_)) | None => "task",
-        };
         if let Some(handle) = self.machine.handle(key) {
             handle.started();
         }
-        Some((name, work))
+        Some(work)
     }
 }
-
-type Start = (&'static str, BoxWork);
 
 /// What is to be done once the lock is released.
 #[must_use]
 pub(super) struct Effects {
-    first: Option<Start>,
-    more: Vec<Start>,
+    /// What starts, each in a slot of its own.
+    first: Option<BoxWork>,
+    more: Vec<BoxWork>,
     victim: Option<Arc<dyn Control>>,
     room: Vec<Waker>,
     pacer: super::expiry::Order,
@@ -318,8 +329,8 @@ pub(super) struct Effects {
 
 impl Effects {
     pub(super) fn carry_out(self, inner: &Arc<Inner>) {
-        for (name, work) in self.first.into_iter().chain(self.more) {
-            inner.rt.runtime().spawn(name, work);
+        for work in self.first.into_iter().chain(self.more) {
+            inner.rt.runtime().spawn("task.slot", Box::pin(Slot::new(work)));
         }
         if let Some(victim) = self.victim {
             victim.wake();

@@ -5,8 +5,8 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -26,6 +26,8 @@ use crate::rt::{JoinError, TaskName};
 /// It can be polled, put aside and awaited later: nothing is lost.
 pub struct Job<T> {
     cell: Arc<Cell<T>>,
+    /// The task of the same manager that was noted as waiting for this one.
+    awaited_by: Option<TaskKey>,
 }
 
 /// The future of [`Job::cancel`]. Dropping it does not revoke the cancellation.
@@ -35,14 +37,14 @@ pub struct CancelJob<T>(Job<T>);
 
 impl<T: Send + 'static> Job<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
-        Self { cell }
+        Self { cell, awaited_by: None }
     }
 
     /// A task that was not accepted.
     pub(super) fn rejected(inner: &Arc<Inner>, error: JoinError, report: Report) -> Self {
         let cell = Arc::new(Cell::new(inner));
-        *cell.outcome.lock() = Outcome::Ended(Some(Err(error)), Arc::new(report));
-        Self { cell }
+        *cell.outcome.lock() = Outcome::Ended(Some(Err(error)), Box::new(report));
+        Self::new(cell)
     }
 
     /// Cancels it, at once, and returns a future that waits until its destructors have run.
@@ -59,7 +61,7 @@ impl<T: Send + 'static> Job<T> {
     /// Dropping the returned future does not revoke the cancellation.
     pub fn cancel(self) -> CancelJob<T> {
         if let Some(key) = self.cell.key.get() {
-            self.cell.inner.cancel(*key, Vec::new());
+            self.cell.inner.cancel(key, Vec::new());
         }
         CancelJob(self)
     }
@@ -81,7 +83,7 @@ impl<T> Job<T> {
         self.cell.look(Report::clone)
     }
 
-    fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         if let Some(outcome) = self.cell.take() {
             return Poll::Ready(outcome);
         }
@@ -89,10 +91,11 @@ impl<T> Job<T> {
         if let Some(outcome) = self.cell.take() {
             return Poll::Ready(outcome);
         }
-        if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner))
-            && self.cell.inner.would_deadlock(who, *whom)
-        {
-            return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
+        if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner)) {
+            self.awaited_by = Some(who);
+            if self.cell.inner.would_deadlock(who, whom) {
+                return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name() }));
+            }
         }
         Poll::Pending
     }
@@ -101,7 +104,7 @@ impl<T> Job<T> {
 impl<T> Future for Job<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_outcome(cx)
     }
 }
@@ -109,13 +112,17 @@ impl<T> Future for Job<T> {
 impl<T> Future for CancelJob<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_outcome(cx)
     }
 }
 
 impl<T> Drop for Job<T> {
     fn drop(&mut self) {
+        // Whoever lets go of a job waits for it no more.
+        if let (Some(who), Some(whom)) = (self.awaited_by, self.cell.key.get()) {
+            self.cell.inner.state.lock().machine.waits_no_more(who, whom);
+        }
         self.cell.abandon();
     }
 }
@@ -129,11 +136,12 @@ impl<T> fmt::Debug for Job<T> {
 /// What a task, its handle and its manager share.
 pub(super) struct Cell<T> {
     pub(super) inner: Arc<Inner>,
-    /// Set when the task is accepted.
-    pub(super) key: OnceLock<TaskKey>,
+    pub(super) key: KeyCell,
     /// The runtime has it: from here its own end is what ends it.
     pub(super) started: AtomicBool,
     pub(super) stopped: AtomicBool,
+    /// To be polled again, whatever its future waits for.
+    pub(super) nudged: AtomicBool,
     /// It may be noted as waiting for a pending task.
     pub(super) waits: AtomicBool,
     pub(super) executor: AtomicWaker,
@@ -141,20 +149,48 @@ pub(super) struct Cell<T> {
     outcome: Mutex<Outcome<T>>,
 }
 
+/// Where the manager keeps the task. It is set once, under the manager's lock, before the cell is given to anyone who
+/// does not go through that lock first: so no ordering is needed.
+pub(super) struct KeyCell {
+    id: AtomicU64,
+    slot: AtomicUsize,
+}
+
+impl Default for KeyCell {
+    fn default() -> Self {
+        Self { id: AtomicU64::new(Self::NONE), slot: AtomicUsize::new(0) }
+    }
+}
+
+impl KeyCell {
+    const NONE: u64 = u64::MAX;
+
+    pub(super) fn set(&self, key: TaskKey) {
+        self.slot.store(key.slot, Ordering::Relaxed);
+        self.id.store(key.id.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Option<TaskKey> {
+        let id = self.id.load(Ordering::Relaxed);
+        (id != Self::NONE).then(|| TaskKey { id: TaskId(id), slot: self.slot.load(Ordering::Relaxed) })
+    }
+}
+
 enum Outcome<T> {
     Live,
     /// Live, and nobody is left to take the result.
     Abandoned,
-    Ended(Option<Result<T, JoinError>>, Arc<Report>),
+    Ended(Option<Result<T, JoinError>>, Box<Report>),
 }
 
 impl<T> Cell<T> {
     pub(super) fn new(inner: &Arc<Inner>) -> Self {
         Self {
             inner: Arc::clone(inner),
-            key: OnceLock::new(),
+            key: KeyCell::default(),
             started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            nudged: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             executor: AtomicWaker::new(),
             joiner: AtomicWaker::new(),
@@ -162,14 +198,14 @@ impl<T> Cell<T> {
         }
     }
 
-    pub(super) fn end(&self, result: Result<T, JoinError>, report: Arc<Report>) {
+    pub(super) fn end(&self, result: Result<T, JoinError>, report: Report) {
         let mut outcome = self.outcome.lock();
         if matches!(*outcome, Outcome::Abandoned) {
             drop(outcome);
             self.inner.drop_quietly(&report.name, result);
             return;
         }
-        *outcome = Outcome::Ended(Some(result), report);
+        *outcome = Outcome::Ended(Some(result), Box::new(report));
         drop(outcome);
         self.joiner.wake();
     }
@@ -205,7 +241,7 @@ impl<T> Cell<T> {
                 return at(report);
             }
             if let Some(key) = self.key.get()
-                && let Some(report) = self.inner.state.lock().machine.report(*key)
+                && let Some(report) = self.inner.state.lock().machine.report(key)
             {
                 return at(report);
             }
@@ -230,7 +266,7 @@ pub(super) trait Control: Send + Sync {
     /// Has a running task polled again.
     fn wake(&self);
     /// Ends a task that never ran.
-    fn end_unstarted(&self, error: JoinError, report: Arc<Report>);
+    fn end_unstarted(&self, error: JoinError, report: Report);
 }
 
 impl<T: Send> Control for Cell<T> {
@@ -248,10 +284,11 @@ impl<T: Send> Control for Cell<T> {
     }
 
     fn wake(&self) {
+        self.nudged.store(true, Ordering::Release);
         self.executor.wake();
     }
 
-    fn end_unstarted(&self, error: JoinError, report: Arc<Report>) {
+    fn end_unstarted(&self, error: JoinError, report: Report) {
         self.end(Err(error), report);
     }
 }

@@ -20,9 +20,9 @@
 //!
 //! # What law 8 sees
 //!
-//! A task counts as waiting if it polled a pending job in its last poll and has not been polled since. One that waits
-//! for something else besides, a timer in a `select` for instance, counts too: nested waiting under a bound is better
-//! avoided than timed out. A paused manager (concurrency 0) is not deadlocked.
+//! A task counts as waiting if it polled a pending job in its last poll and still holds it. One that waits for something
+//! else besides, a timer in a `select` for instance, counts too: nested waiting under a bound is better avoided than timed
+//! out. A paused manager (concurrency 0) is not deadlocked.
 
 mod config;
 mod driver;
@@ -33,6 +33,7 @@ mod manager;
 mod queue;
 mod report;
 mod room;
+mod slot;
 mod state;
 mod work;
 

@@ -5,8 +5,9 @@ use std::{
 };
 
 use super::{
-    driver::{BoxWork, Inner, State},
+    driver::{Inner, State},
     job::Control,
+    slot::BoxWork,
     state::Machine,
 };
 use crate::{

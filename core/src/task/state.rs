@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -36,7 +35,7 @@ pub(super) struct Machine<W, H> {
     expiries: BTreeSet<(Instant, TaskId, usize)>,
     /// Running tasks that await a pending one: (who, whom), the last to wait last.
     blocked: Vec<(TaskKey, TaskKey)>,
-    reports: VecDeque<Arc<Report>>,
+    reports: VecDeque<Report>,
     next_number: u64,
     stats: Stats,
     closed: bool,
@@ -160,7 +159,7 @@ impl<W, H> Machine<W, H> {
         key: TaskKey,
         status: Status,
         errors: Vec<String>,
-    ) -> Option<(W, H, Arc<Report>)> {
+    ) -> Option<(W, H, Report)> {
         let queued = self.task_mut(key)?.queued.take()?;
         self.line.remove(queued.place);
         if let Some(expires) = queued.expires {
@@ -177,7 +176,7 @@ impl<W, H> Machine<W, H> {
         key: TaskKey,
         status: Status,
         errors: Vec<String>,
-    ) -> Option<Arc<Report>> {
+    ) -> Option<Report> {
         self.task_mut(key).filter(|task| task.queued.is_none())?;
         self.stats.running -= 1;
         self.resumed(key);
@@ -190,20 +189,25 @@ impl<W, H> Machine<W, H> {
         key: TaskKey,
         status: Status,
         errors: Vec<String>,
-    ) -> Option<(H, Arc<Report>)> {
+    ) -> Option<(H, Report)> {
         let Task { mut report, handle, .. } = self.tasks.try_remove(key.slot)?;
         self.blocked.retain(|(_, whom)| *whom != key);
         self.stats.count(status);
         report.status = status;
         report.ended = Some(now);
         report.errors = errors;
-        let report = Arc::new(report);
-        self.reports.push_back(Arc::clone(&report));
-        if self.reports.len() > self.reports_max {
+        self.keep(&report);
+        Some((handle, report))
+    }
+
+    fn keep(&mut self, report: &Report) {
+        if self.reports.len() == self.reports_max {
             self.reports.pop_front();
             self.stats.reports_dropped += 1;
         }
-        Some((handle, report))
+        if self.reports_max > 0 {
+            self.reports.push_back(report.clone());
+        }
     }
 
     /// When the next pending task has waited too long.
@@ -245,6 +249,11 @@ impl<W, H> Machine<W, H> {
     /// `who` runs again, so it waits for nobody.
     pub(super) fn resumed(&mut self, who: TaskKey) {
         self.blocked.retain(|(blocked, _)| *blocked != who);
+    }
+
+    /// `who` has let go of `whom`.
+    pub(super) fn waits_no_more(&mut self, who: TaskKey, whom: TaskKey) {
+        self.blocked.retain(|pair| *pair != (who, whom));
     }
 
     /// Whom to tell to stop waiting, if everything that runs waits for what cannot start: the last to wait.
@@ -309,8 +318,7 @@ impl<W, H> Machine<W, H> {
     /// What is known of all tasks that are live or were kept, in order of submission.
     pub(super) fn reports(&self) -> Vec<Report> {
         let live = self.tasks.iter().map(|(_, task)| task.report.clone());
-        let ended = self.reports.iter().map(|report| Report::clone(report));
-        let mut reports: Vec<_> = live.chain(ended).collect();
+        let mut reports: Vec<_> = live.chain(self.reports.iter().cloned()).collect();
         reports.sort_unstable_by_key(|report| report.id);
         reports
     }

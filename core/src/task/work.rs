@@ -15,6 +15,7 @@ use tracing::Span;
 use super::{
     Status,
     job::{Cell, Current},
+    slot::BoxWork,
     state::TaskKey,
 };
 use crate::rt::{JoinError, Panic, Sleep, TaskName, TaskPhase};
@@ -50,7 +51,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // Started and not ended: the runtime has ended, or thrown the task away. What never started is ended by
             // whoever withdrew it.
-            if this.cell.started.load(Ordering::Acquire) {
+            if this.cell.started.load(Ordering::Acquire) && this.future.is_some() {
+                this.cell.inner.clone().runtime_has_ended();
                 this.finish(End::Cancelled);
             }
         }
@@ -75,10 +77,28 @@ impl<F: Future> Work<F> {
         Self { future: Some(future), cell: Arc::clone(cell), failure, run_timeout, sleep: None, span }
     }
 
-    /// Drops the future, and only then lets the manager and the handle know.
-    fn finish(self: Pin<&mut Self>, end: End<F::Output>) {
+    /// What ends it though its future is pending. If nothing does, it is woken when something will.
+    fn stopped_by(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<End<F::Output>> {
+        let this = self.project();
+        let cell = this.cell;
+        if let Some(limit) = *this.run_timeout {
+            let sleep = this.sleep.get_or_insert_with(|| cell.inner.rt.sleep(limit));
+            if Pin::new(sleep).poll(cx).is_ready() {
+                return Some(End::TimedOut(limit));
+            }
+        }
+        // Only now, for a task that ends at its first poll needs no waker. Whoever came before that left word.
+        cell.executor.register(cx.waker());
+        if cell.nudged.swap(false, Ordering::AcqRel) {
+            cx.waker().wake_by_ref();
+        }
+        cell.stopped.load(Ordering::Acquire).then_some(End::Cancelled)
+    }
+
+    /// Drops the future, and only then lets the manager and the handle know. Returns who is next in this slot.
+    fn finish(self: Pin<&mut Self>, end: End<F::Output>) -> Option<BoxWork> {
         let mut this = self.project();
-        let Some(key) = this.cell.key.get().copied().filter(|_| this.future.is_some()) else { return };
+        let key = this.cell.key.get().filter(|_| this.future.is_some())?;
         let inner = &this.cell.inner;
         let entered = this.span.as_ref().map(Span::enter);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
@@ -100,7 +120,7 @@ impl<F: Future> Work<F> {
         inner.end(key, status, errors, |report| {
             let result = end.into_result(&report.name);
             this.cell.end(result, report);
-        });
+        })
     }
 }
 
@@ -122,39 +142,34 @@ fn panic_text(payload: &Box<dyn Any + Send>) -> &str {
 }
 
 impl<F: Future> Future for Work<F> {
-    type Output = ();
+    type Output = Option<BoxWork>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BoxWork>> {
         let this = self.as_mut().project();
         let cell = this.cell;
-        cell.executor.register(cx.waker());
         if cell.stopped.load(Ordering::Acquire) {
-            self.finish(End::Cancelled);
-            return Poll::Ready(());
+            return Poll::Ready(self.finish(End::Cancelled));
         }
-        let (Some(future), Some(key)) = (this.future.as_pin_mut(), cell.key.get().copied()) else {
-            return Poll::Ready(());
+        let (Some(future), Some(key)) = (this.future.as_pin_mut(), cell.key.get()) else {
+            return Poll::Ready(None);
         };
-        if cell.waits.swap(false, Ordering::Relaxed) {
+        if cell.waits.load(Ordering::Relaxed) {
+            cell.waits.store(false, Ordering::Relaxed);
             cell.inner.resumed(key);
         }
         let polled = {
             let _entered = this.span.as_ref().map(Span::enter);
             poll_as(future, cell, key, cx)
         };
-        match polled {
-            Ok(Poll::Pending) => {
-                let Some(limit) = *this.run_timeout else { return Poll::Pending };
-                let sleep = this.sleep.get_or_insert_with(|| cell.inner.rt.sleep(limit));
-                if Pin::new(sleep).poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                self.finish(End::TimedOut(limit));
-            }
-            Ok(Poll::Ready(value)) => self.finish(End::Done(value)),
-            Err(payload) => self.finish(End::Panicked(payload)),
-        }
-        Poll::Ready(())
+        let end = match polled {
+            Ok(Poll::Ready(value)) => End::Done(value),
+            Err(payload) => End::Panicked(payload),
+            Ok(Poll::Pending) => match self.as_mut().stopped_by(cx) {
+                Some(end) => end,
+                None => return Poll::Pending,
+            },
+        };
+        Poll::Ready(self.finish(end))
     }
 }
 

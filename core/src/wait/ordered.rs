@@ -1,15 +1,18 @@
+use std::collections::VecDeque;
+
 use slab::Slab;
 
 use super::Key;
 
 /// A priority queue from whose middle members can be removed.
 ///
-/// The least [`Key`] comes first; equal keys come first in, first out. `insert` and `pop` cost O(log n), `remove` costs
-/// O(1) amortised. An entry is 16 bytes beside the member itself, and members do not move.
+/// The least [`Key`] comes first; equal keys come first in, first out. `insert` and `pop` cost O(log n), and O(1) for
+/// whoever comes with a key not below all others, as in a plain queue; `remove` costs O(1) amortised. An entry is 16
+/// bytes beside the member itself, and members do not move.
 ///
-/// A heap with four children a node, whose entries pack the key, the order of arrival and the member's place into one
-/// integer: four children fill one cache line and are compared without following a pointer. Removing marks the entry as
-/// dead; dead ones are swept when they outnumber the living.
+/// A sorted lane for those who come in order, and for the others a heap with four children a node. An entry packs the
+/// key, the order of arrival and the member's place into one integer: four children fill one cache line and are compared
+/// without following a pointer. Removing marks the entry as dead; dead ones are swept when they outnumber the living.
 ///
 /// # Examples
 ///
@@ -27,9 +30,11 @@ use super::Key;
 /// ```
 #[derive(Debug)]
 pub struct Ordered<T> {
+    /// In ascending order. Who comes last in line when it comes stands here.
+    lane: VecDeque<Entry>,
     heap: Vec<Entry>,
     slots: Slab<Slot<T>>,
-    /// Entries of the heap whose member is still in line. Those at the root always are.
+    /// Entries whose member is still in line. The first of the lane and the root of the heap always are.
     live: usize,
     next_arrival: u32,
 }
@@ -73,7 +78,7 @@ const DEAD_MIN: usize = 64;
 
 impl<T> Default for Ordered<T> {
     fn default() -> Self {
-        Self { heap: Vec::new(), slots: Slab::new(), live: 0, next_arrival: 0 }
+        Self { lane: VecDeque::new(), heap: Vec::new(), slots: Slab::new(), live: 0, next_arrival: 0 }
     }
 }
 
@@ -102,14 +107,22 @@ impl<T> Ordered<T> {
         let place = self.slots.insert(Slot { value, in_line: Some(arrival) });
         let place = u32::try_from(place).expect("a line of 2^32 members");
         self.live += 1;
-        self.heap.push(Entry::new(key, arrival, place));
-        self.rise(self.heap.len() - 1);
+        let entry = Entry::new(key, arrival, place);
+        if self.lane.back().is_none_or(|last| *last < entry) {
+            self.lane.push_back(entry);
+        } else {
+            self.heap.push(entry);
+            self.rise(self.heap.len() - 1);
+        }
         Place(place)
     }
 
     /// The key of the first in line.
     pub fn first_key(&self) -> Option<Key> {
-        self.heap.first().map(|entry| entry.key())
+        match (self.lane.front(), self.heap.first()) {
+            (Some(lane), Some(heap)) => Some((*lane).min(*heap).key()),
+            (lane, heap) => lane.or(heap).map(|entry| entry.key()),
+        }
     }
 
     /// Removes and returns the first in line.
@@ -120,7 +133,11 @@ impl<T> Ordered<T> {
 
     /// Takes the first out of the line but keeps it as a member, to be found by its place until it is removed.
     pub fn advance(&mut self) -> Option<Place> {
-        let first = self.pop_entry()?;
+        let first = match (self.lane.front(), self.heap.first()) {
+            (Some(lane), Some(heap)) if heap < lane => self.pop_heap(),
+            (Some(_), _) => self.lane.pop_front(),
+            (None, _) => self.pop_heap(),
+        }?;
         if let Some(slot) = self.slots.get_mut(first.place()) {
             slot.in_line = None;
         }
@@ -153,9 +170,9 @@ impl<T> Ordered<T> {
         self.slots.get(entry.place()).is_some_and(|slot| slot.in_line == Some(entry.arrival()))
     }
 
-    /// Keeps the root alive, and the dead fewer than the living.
+    /// Keeps those in front alive, and the dead fewer than the living.
     fn sweep(&mut self) {
-        let dead = self.heap.len() - self.live;
+        let dead = self.lane.len() + self.heap.len() - self.live;
         if dead == 0 {
             return;
         }
@@ -163,12 +180,18 @@ impl<T> Ordered<T> {
             self.rebuild();
             return;
         }
+        while self.lane.front().is_some_and(|first| !self.is_live(*first)) {
+            self.lane.pop_front();
+        }
         while self.heap.first().is_some_and(|root| !self.is_live(*root)) {
-            self.pop_entry();
+            self.pop_heap();
         }
     }
 
     fn rebuild(&mut self) {
+        let mut lane = std::mem::take(&mut self.lane);
+        lane.retain(|entry| self.is_live(*entry));
+        self.lane = lane;
         let mut heap = std::mem::take(&mut self.heap);
         heap.retain(|entry| self.is_live(*entry));
         // A sorted list is a heap.
@@ -181,15 +204,19 @@ impl<T> Ordered<T> {
     fn renumber(&mut self) {
         self.rebuild();
         self.next_arrival = 0;
-        for entry in &mut self.heap {
+        let mut line: Vec<Entry> = std::mem::take(&mut self.lane).into();
+        line.append(&mut self.heap);
+        line.sort_unstable();
+        for entry in &mut line {
             let place = entry.place();
             *entry = Entry::new(entry.key(), self.next_arrival, place as u32);
             self.slots[place].in_line = Some(self.next_arrival);
             self.next_arrival += 1;
         }
+        self.lane = line.into();
     }
 
-    fn pop_entry(&mut self) -> Option<Entry> {
+    fn pop_heap(&mut self) -> Option<Entry> {
         let last = self.heap.pop()?;
         let Some(root) = self.heap.first_mut() else { return Some(last) };
         let first = std::mem::replace(root, last);
@@ -303,7 +330,8 @@ mod tests {
             }
             assert_eq!(line.len(), model.len());
             assert_eq!(line.first_key(), model.first().map(|(key, _)| Key(*key)));
-            assert!(line.heap.len() <= 2 * model.len().max(DEAD_MIN) + 1, "the dead are swept");
+            let entries = line.lane.len() + line.heap.len();
+            assert!(entries <= 2 * model.len().max(DEAD_MIN) + 1, "the dead are swept");
         }
         let rest: Vec<usize> = std::iter::from_fn(|| line.pop()).collect();
         assert_eq!(rest, model.into_iter().map(|(_, number)| number).collect::<Vec<_>>());

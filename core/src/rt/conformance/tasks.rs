@@ -89,7 +89,7 @@ async fn cancel_returns_after_the_destructor(rt: Rt) {
         let task = rt.spawn("endless", async move {
             // A destructor that takes its time, so that a cancel that does not wait for it is found out.
             let _guard = OnDrop(move || {
-                (0..50).for_each(|_| std::thread::yield_now());
+                (0..5000).for_each(|_| std::hint::spin_loop());
                 destroyed.store(true, Ordering::Release);
             });
             let _ = started.send(());

@@ -9,6 +9,8 @@ mod span;
 mod task;
 mod task_panics;
 mod time;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 
 use std::{
     sync::{

@@ -462,14 +462,24 @@ fn a_dropped_wait_for_room_gives_its_place_to_the_next() {
             let tasks = TaskManager::new(&rt, Config { concurrency: 1, pending_max: 1, ..Config::default() });
             let tasks = Arc::new(tasks.unwrap());
             tasks.submit("running", sleeper(&rt, 1));
-            tasks.submit("queued", sleeper(&rt, 1));
-            tasks
+            tasks.submit("queued", future::pending::<()>());
+            // One that waits behind the one which is dropped, and must not wait for ever.
+            let (submitter, delay) = (tasks.submitter(), rt.clone());
+            let behind = rt.spawn("behind", async move {
+                delay.sleep(SECOND / 2).await;
+                submitter.submit_when_room("behind", async {}).await.status()
+            });
+            (tasks, Arc::new(Mutex::new(Some(behind))))
         },
-        |_rt, tasks| async move { drop(tasks.submit_when_room("dropped", async {}).await) },
-        |rt, tasks| async move {
-            let next = rt.timeout(60 * SECOND, tasks.submit_when_room("next", async { 1 })).await;
-            assert_eq!(next.expect("there is a way in").await.unwrap(), 1);
-            tasks.idle().await;
+        |_rt, (tasks, _)| async move {
+            let job = tasks.submit_when_room("dropped", async {}).await;
+            drop(job.cancel().await);
+        },
+        |rt, (tasks, behind)| async move {
+            let behind = behind.lock().take().expect("checked once");
+            let status = rt.timeout(60 * SECOND, behind).await.expect("there is a way in");
+            assert_eq!(status.expect("no panic"), Status::Pending);
+            assert_eq!(tasks.stats().rejected, 0);
         },
     );
     assert!(points >= 60, "{points}");
@@ -608,5 +618,92 @@ fn a_report_says_when_and_how_often() {
         let report = job.report();
         assert_eq!((report.queue_wait(), report.run_time()), (Some(2 * SECOND), Some(3 * SECOND)));
         assert_eq!((report.attempts, report.priority, report.name.as_ref()), (1, -1, "second"));
+    });
+}
+
+#[test]
+fn a_task_that_went_on_without_what_it_waited_for_does_not_count_as_waiting() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 2);
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        tasks.submit("impatient", async move {
+            let child = submitter.submit(Spec::new("child").priority(-9), async {});
+            assert!(inner.timeout(SECOND, child).await.is_err(), "it cannot start yet");
+            inner.sleep(9 * SECOND).await;
+        });
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        let patient = tasks.submit("patient", async move {
+            inner.sleep(2 * SECOND).await;
+            submitter.submit("child", async { "done" }).await.unwrap()
+        });
+        assert_eq!(patient.await.unwrap(), "done");
+    });
+}
+
+#[test]
+fn idle_is_told_when_the_last_pending_task_is_cancelled() {
+    testing::run(1, |rt| async move {
+        let tasks = Arc::new(manager(&rt, 1));
+        tasks.set_concurrency(0).unwrap();
+        let job = tasks.submit("pending", async {});
+        let waiter = rt.spawn("waiter", {
+            let tasks = tasks.clone();
+            async move { tasks.idle().await }
+        });
+        rt.sleep(SECOND).await;
+        drop(job.cancel());
+        waiter.await.unwrap();
+    });
+}
+
+#[test]
+fn tasks_end_with_their_runtime() {
+    let (tasks, running, pending) = testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        let running = tasks.submit("running", future::pending::<()>());
+        let pending = tasks.submit("pending", async {});
+        rt.sleep(SECOND).await;
+        (tasks, running, pending)
+    });
+    assert_eq!(running.status(), Status::Cancelled);
+    assert!(running.now_or_never().expect("it has ended").unwrap_err().is_cancelled());
+    assert_eq!(pending.report().errors, ["its runtime has ended"]);
+    assert_eq!(tasks.stats().cancelled, 2);
+}
+
+#[test]
+fn many_tasks_that_end_with_their_runtime_need_no_stack() {
+    let tasks = testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        for _ in 0..100_000 {
+            drop(tasks.submit("task", future::pending::<()>()));
+        }
+        rt.sleep(SECOND).await;
+        tasks
+    });
+    assert_eq!(tasks.stats().cancelled, 100_000);
+}
+
+#[test]
+fn tasks_that_are_ready_at_once_let_others_run_and_need_no_stack() {
+    testing::run(3, |rt| async move {
+        let tasks = manager(&rt, 1);
+        let turns = Arc::new(AtomicUsize::new(0));
+        let other = rt.spawn("other", {
+            let turns = turns.clone();
+            async move {
+                loop {
+                    turns.fetch_add(1, Ordering::Relaxed);
+                    crate::rt::yield_now().await;
+                }
+            }
+        });
+        for _ in 0..20_000 {
+            drop(tasks.submit("task", async {}));
+        }
+        tasks.idle().await;
+        drop(other);
+        // Once in 128 tasks, and it is a coin toss who runs next.
+        assert!(turns.load(Ordering::Relaxed) > 60, "{turns:?}");
     });
 }

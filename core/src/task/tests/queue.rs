@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use futures::future;
 use parking_lot::Mutex;
 
 use super::super::{PriorityQueue, TryPopError, TryPushError};
@@ -194,21 +193,31 @@ fn a_dropped_pop_loses_no_item_and_no_wake_up() {
 #[test]
 fn a_dropped_push_gives_its_place_to_the_next() {
     let points = DropPoints::new(0..30).run(
-        |_rt| async move {
+        |rt| async move {
             let queue = queue(1);
             queue.push(0, "first").await.expect("room");
-            queue
+            let (others, delay) = (queue.clone(), rt.clone());
+            // One that waits behind the producer which is dropped, and must not wait for ever.
+            let behind = rt.spawn("others", async move {
+                delay.sleep(Duration::from_millis(1)).await;
+                let inner = others.clone();
+                let behind = delay.spawn("behind", async move { inner.push(0, "behind").await });
+                delay.sleep(Duration::from_millis(1)).await;
+                others.pop().await;
+                behind.await.expect("no panic")
+            });
+            (queue, Arc::new(Mutex::new(Some(behind))))
         },
-        |rt, queue| async move {
-            let take_later = async {
-                rt.sleep(Duration::from_millis(1)).await;
-                queue.pop().await
-            };
-            future::join(queue.push(5, "second"), take_later).await
+        |_rt, (queue, _)| async move {
+            queue.push(5, "dropped").await.expect("open");
+            queue.pop().await.expect("open");
         },
-        |_rt, queue| async move {
+        |rt, (queue, behind)| async move {
+            let behind = behind.lock().take().expect("checked once");
+            let pushed = rt.timeout(Duration::from_secs(1), behind).await.expect("it is woken");
+            assert_eq!(pushed.expect("no panic"), Ok(()));
             while queue.try_pop().is_ok() {}
-            assert_eq!(queue.try_push(0, "third"), Ok(()), "no place is lost");
+            assert_eq!(queue.try_push(0, "last"), Ok(()), "no place is lost");
         },
     );
     assert!(points >= 90, "{points}");

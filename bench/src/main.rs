@@ -1,0 +1,96 @@
+//! Seaworthy's components side by side with their peers: `just bench`, `just bench tasks`, `just bench tasks/queue`.
+
+mod harness;
+mod runtime;
+mod runtimes;
+mod tasks;
+
+use std::thread;
+
+use anyhow::bail;
+use clap::Parser;
+use harness::{Machine, Results, Settings, Table};
+
+/// One file of benches: its name, the packages it compares to, and what it runs.
+struct Bench {
+    name: &'static str,
+    peers: &'static [&'static str],
+    run: fn(Settings) -> Vec<Table>,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "runtime/echo",
+        peers: &["tokio", "async-io", "async-net", "smol"],
+        run: runtime::echo::run,
+    },
+    Bench { name: "runtime/spawn", peers: &["tokio", "async-executor", "smol"], run: runtime::spawn::run },
+    Bench { name: "runtime/testing", peers: &["tokio", "async-executor"], run: runtime::testing::run },
+    Bench { name: "runtime/timers", peers: &["tokio", "async-io"], run: runtime::timers::run },
+    Bench { name: "tasks/manager", peers: &["tokio", "futures"], run: tasks::manager::run },
+    Bench { name: "tasks/memory", peers: &["tokio"], run: tasks::memory::run },
+    Bench { name: "tasks/queue", peers: &["parking_lot"], run: tasks::queue::run },
+];
+
+/// Runs Seaworthy's components beside their peers and prints who is faster.
+#[derive(Parser)]
+struct Arguments {
+    /// Which benches, by the start of their names; all if none is named.
+    names: Vec<String>,
+    /// Everything once and tiny, to see that the benches work; nothing is written.
+    #[arg(long)]
+    quick: bool,
+    /// How many rounds a figure is the median of.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { names, quick, rounds } = Arguments::parse();
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|bench| bench.is_meant_by(name))) {
+        let known: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
+        bail!("there is no bench `{unknown}`; there are {}", known.join(", "));
+    }
+    let settings = Settings { quick, rounds: if quick { 1 } else { rounds.max(1) } };
+    let machine = Machine::here();
+    for bench in BENCHES {
+        if names.is_empty() || names.iter().any(|name| bench.is_meant_by(name)) {
+            let tables = bench.run(settings);
+            tables.iter().for_each(|table| println!("{table}"));
+            if !quick {
+                Results::new(bench.name, bench.peers, &machine, tables).write()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Bench {
+    fn is_meant_by(&self, name: &str) -> bool {
+        self.name.starts_with(name)
+    }
+
+    fn run(&self, settings: Settings) -> Vec<Table> {
+        eprintln!("{}", self.name);
+        // On a thread of its own: some pin theirs to a core.
+        let run = self.run;
+        let ran = thread::spawn(move || run(settings)).join();
+        ran.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bench_runs() {
+        for bench in BENCHES {
+            assert!(
+                !bench.run(Settings { quick: true, rounds: 1 }).is_empty(),
+                "{} has no table",
+                bench.name
+            );
+        }
+    }
+}
