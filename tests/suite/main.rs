@@ -1,4 +1,6 @@
 //! What the crates must do together.
 
+#[cfg(all(feature = "cli", unix))]
+mod command;
 mod conformance;
 mod dependencies;
