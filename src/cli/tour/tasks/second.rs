@@ -45,6 +45,8 @@ pub(super) async fn compare(cx: &Context, passed: &Passed, folder: &Path) -> any
     if files >= 100 {
         let ratio = passed.files_per_second() / rate;
         let lesson = match ratio {
+            // The first pass may have read from the disk: no comparison.
+            _ if cx.options.dir.is_some() => "they are in the system's cache by now".to_owned(),
             ratio if ratio < 1.0 => "to hash so small a file is quicker than to hand it over".to_owned(),
             ratio => format!("the tasks did {ratio:.1} times as many"),
         };
