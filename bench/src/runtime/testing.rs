@@ -16,7 +16,9 @@ use crate::{
 pub(crate) fn run(settings: Settings) -> Vec<Table> {
     let tokio = OnTokio::current_thread();
     let tasks = settings.size(100_000);
-    let spawn = Comparison::new("Spawn and run an empty task", "ns/task", tasks).note("All at once.");
+    let spawn = Comparison::new("Spawn and run an empty task", "ns/task", tasks).note(
+        "All at once; `testing` picks one of all that are ready by its seed, wherever in memory that is.",
+    );
     let (few, yields) = (100, settings.size(100_000) / 100);
     let wake = Comparison::new("Wake and poll a task", "ns/poll", few * yields)
         .note(format!("{few} tasks yield {yields} times each."));

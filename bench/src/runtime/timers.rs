@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn, ready},
+    hint::black_box,
     pin::pin,
     task::Poll,
     time::Duration,
@@ -36,11 +37,11 @@ fn ready_in_time(settings: Settings, tokio: &OnTokio) -> Table {
         .pinned()
         .target(0.25)
         .ours("Rt::timeout", |meter| {
-            let repeated = repeat(times, || tokio.rt.timeout(HOUR, ready(())));
+            let repeated = repeat(times, || tokio.rt.timeout(HOUR, black_box(ready(1))));
             meter.time(|| tokio.block_on(repeated));
         })
         .peer("tokio::time::timeout", |meter| {
-            let repeated = repeat(times, || tokio::time::timeout(HOUR, ready(())));
+            let repeated = repeat(times, || tokio::time::timeout(HOUR, black_box(ready(1))));
             meter.time(|| tokio.block_on(repeated));
         })
         .run(settings)
@@ -121,7 +122,7 @@ fn many_on_smol(settings: Settings, smol: &OnSmol) -> Table {
 
 async fn repeat<F: Future>(times: usize, make: impl Fn() -> F) {
     for _ in 0..times {
-        std::hint::black_box(make().await);
+        black_box(black_box(make()).await);
     }
 }
 

@@ -51,7 +51,9 @@ fn compare(settings: Settings, what: &str, held: usize, input: &Input) -> Table 
             input.replay(
                 meter,
                 held,
-                |priority, item| drop(line.lock().insert(Key::strict(priority), item)),
+                |priority, item| {
+                    line.lock().insert(Key::strict(priority), item);
+                },
                 || line.lock().pop(),
             );
         })
