@@ -512,7 +512,7 @@ fn the_queue_stays_within_its_bound_however_many_wait_for_room() {
             .map(|number| {
                 let (tasks, inner) = (tasks.clone(), rt.clone());
                 rt.spawn("waiting", async move {
-                    drop(tasks.reserve(0).await.submit("task", sleeper(&inner, number % 3)))
+                    drop(tasks.reserve(0).await.submit("task", sleeper(&inner, number % 3)));
                 })
             })
             .collect();
