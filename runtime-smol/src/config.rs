@@ -2,6 +2,11 @@ use std::{io, num::NonZero, thread::available_parallelism, time::Duration};
 
 /// How [`run_with`](crate::run_with) sets its runtime up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Config {
     /// How many threads run tasks, the caller's among them. Default: `None`, one for each core. At least 1.
     pub worker_threads: Option<usize>,
@@ -9,6 +14,7 @@ pub struct Config {
     ///
     /// A running job cannot be stopped. One that is stuck, on the keyboard for instance, holds up the end of the program
     /// for this long and is then left behind.
+    #[cfg_attr(feature = "serde", serde(with = "seaworthy_core::time::text"))]
     pub shutdown_timeout: Duration,
 }
 

@@ -4,6 +4,11 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How [`run_with`](crate::run_with) sets its runtime up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Config {
     /// Whether tasks run on several threads or on the caller's alone. Default: [`Flavor::MultiThread`].
     pub flavor: Flavor,
@@ -19,11 +24,13 @@ pub struct Config {
     ///
     /// A running job cannot be stopped. One that is stuck, on the keyboard for instance, holds up the end of the program
     /// for this long and is then left behind.
+    #[cfg_attr(feature = "serde", serde(with = "seaworthy_core::time::text"))]
     pub shutdown_timeout: Duration,
 }
 
 /// Which of tokio's schedulers runs the tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Flavor {
     /// Worker threads that take work from each other.

@@ -70,7 +70,11 @@ impl Runtime for Turmoil {
 
     fn unobserved_panic(&self, panic: &Panic) {
         let host = self.host.name.to_string();
-        self.host.run.fail(Cause::TaskPanicked { host, task: panic.task().to_owned(), message: panic.message() });
+        self.host.run.fail(Cause::TaskPanicked {
+            host,
+            task: panic.task().to_owned(),
+            message: panic.message(),
+        });
     }
 }
 

@@ -4,3 +4,5 @@
 mod command;
 mod conformance;
 mod dependencies;
+#[cfg(feature = "serde")]
+mod serde;

@@ -83,8 +83,8 @@ impl<W, H> Machine<W, H> {
         }
         let queued = self.line.len();
         // A task that starts at once takes no place in the queue.
-        let starts = queued == 0 && self.stats.running < self.concurrency;
-        if queued + reserved >= self.pending_max && !starts {
+        let free = self.concurrency.saturating_sub(self.stats.running);
+        if queued + reserved >= self.pending_max + free {
             return Err(Rejection::Full { queued });
         }
         Ok(())
