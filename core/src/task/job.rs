@@ -28,6 +28,8 @@ pub struct Job<T> {
     cell: Arc<Cell<T>>,
     /// The task of the same manager that was noted as waiting for this one.
     awaited_by: Option<TaskKey>,
+    /// The result has been handed over: nothing is left to give up.
+    taken: bool,
 }
 
 /// The future of [`Job::cancel`]. Dropping it does not revoke the cancellation.
@@ -37,7 +39,7 @@ pub struct CancelJob<T>(Job<T>);
 
 impl<T: Send + 'static> Job<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
-        Self { cell, awaited_by: None }
+        Self { cell, awaited_by: None, taken: false }
     }
 
     /// A task that was not accepted.
@@ -84,11 +86,13 @@ impl<T> Job<T> {
     }
 
     fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        if let Some(outcome) = self.cell.take() {
-            return Poll::Ready(outcome);
+        let mut outcome = self.cell.take();
+        if outcome.is_none() {
+            self.cell.joiner.register(cx.waker());
+            outcome = self.cell.take();
         }
-        self.cell.joiner.register(cx.waker());
-        if let Some(outcome) = self.cell.take() {
+        if let Some(outcome) = outcome {
+            self.taken = true;
             return Poll::Ready(outcome);
         }
         if let (Some(whom), Some(who)) = (self.cell.key.get(), Current::of(&self.cell.inner)) {
@@ -123,7 +127,9 @@ impl<T> Drop for Job<T> {
         if let (Some(who), Some(whom)) = (self.awaited_by, self.cell.key.get()) {
             self.cell.inner.state.lock().machine.waits_no_more(who, whom);
         }
-        self.cell.abandon();
+        if !self.taken {
+            self.cell.abandon();
+        }
     }
 }
 
