@@ -82,9 +82,9 @@ impl<W, H> Machine<W, H> {
             return Err(Rejection::ShutDown);
         }
         let queued = self.line.len();
-        // A task that starts at once takes no place in the queue.
-        let starts = queued == 0 && self.stats.running < self.concurrency;
-        if queued + reserved >= self.pending_max && !starts {
+        // A task that starts at once takes no place in the queue, so a free slot is room for one more.
+        let starting = self.concurrency.saturating_sub(self.stats.running);
+        if queued + reserved >= self.pending_max + starting {
             return Err(Rejection::Full { queued });
         }
         Ok(())

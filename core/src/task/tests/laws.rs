@@ -456,6 +456,25 @@ fn a_full_queue_rejects_or_makes_wait() {
 }
 
 #[test]
+fn those_who_wait_for_room_never_fill_the_queue_past_its_bound() {
+    for_each_seed(0..50, |rt| async move {
+        let config = Config { concurrency: 2, pending_max: 1, ..Config::default() };
+        let tasks = TaskManager::new(&rt, config).unwrap();
+        for _ in 0..3 {
+            tasks.submit("first", sleeper(&rt, 1));
+        }
+        // Both slots become free in the same instant, before anyone who was promised a place has come to take it.
+        let submitted = future::join_all((0..20).map(|_| async {
+            tasks.submit_when_room("patient", sleeper(&rt, 1)).await;
+            assert!(tasks.stats().pending <= 1, "{:?}", tasks.stats());
+        }));
+        submitted.await;
+        tasks.run_all().await;
+        assert_eq!(tasks.stats().completed, 23);
+    });
+}
+
+#[test]
 fn a_dropped_wait_for_room_gives_its_place_to_the_next() {
     let points = DropPoints::new(0..20).run(
         |rt| async move {
