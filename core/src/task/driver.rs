@@ -277,6 +277,10 @@ impl State {
 
     fn withdraw_pending(&mut self, now: Instant, errors: &[String]) -> Vec<Stopped> {
         let cancelled = |report: &Report| JoinError::Cancelled { task: report.name.clone() };
+        if self.machine.stats().pending == 0 {
+            // As it is for all but the first of many tasks that end with their runtime.
+            return Vec::new();
+        }
         let keys = self.machine.live().into_iter();
         keys.filter_map(|key| self.withdraw_as(now, key, Status::Cancelled, errors.to_vec(), cancelled))
             .collect()
