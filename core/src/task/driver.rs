@@ -272,6 +272,7 @@ impl State {
         let (work, handle, report) = self.machine.withdraw(now, key, status, errors)?;
         self.log.publish(|| Event::changed(&report));
         self.falling += 1;
+        handle.withdrawn(&report);
         Some(Stopped::Pending { work, handle, error: error(&report), report })
     }
 

@@ -178,6 +178,8 @@ impl KeyCell {
 
 enum Outcome<T> {
     Live,
+    /// Ended before it began; the destructors of its future have not all run yet.
+    Withdrawn(Box<Report>),
     /// Live, and nobody is left to take the result.
     Abandoned,
     Ended(Option<Result<T, JoinError>>, Box<Report>),
@@ -217,7 +219,7 @@ impl<T> Cell<T> {
                 let again = || Err(JoinError::Cancelled { task: report.name.clone() });
                 Some(result.take().unwrap_or_else(again))
             }
-            Outcome::Live | Outcome::Abandoned => None,
+            Outcome::Live | Outcome::Withdrawn(_) | Outcome::Abandoned => None,
         }
     }
 
@@ -225,7 +227,7 @@ impl<T> Cell<T> {
     fn abandon(&self) {
         let mut outcome = self.outcome.lock();
         match &mut *outcome {
-            live @ Outcome::Live => *live = Outcome::Abandoned,
+            live @ (Outcome::Live | Outcome::Withdrawn(_)) => *live = Outcome::Abandoned,
             Outcome::Abandoned => {}
             Outcome::Ended(result, report) => {
                 let (result, name) = (result.take(), report.name.clone());
@@ -237,7 +239,7 @@ impl<T> Cell<T> {
 
     fn look<R>(&self, at: impl Fn(&Report) -> R) -> R {
         loop {
-            if let Outcome::Ended(_, report) = &*self.outcome.lock() {
+            if let Outcome::Ended(_, report) | Outcome::Withdrawn(report) = &*self.outcome.lock() {
                 return at(report);
             }
             if let Some(key) = self.key.get()
@@ -245,12 +247,12 @@ impl<T> Cell<T> {
             {
                 return at(report);
             }
-            // It ended between the two looks, and its outcome is being written this moment.
+            // It ended between the two looks, and its outcome is being written this moment. No user code runs there.
             std::hint::spin_loop();
         }
     }
 
-    fn name(&self) -> TaskName {
+    pub(super) fn name(&self) -> TaskName {
         self.look(|report| report.name.clone())
     }
 }
@@ -265,7 +267,9 @@ pub(super) trait Control: Send + Sync {
     fn waits(&self);
     /// Has a running task polled again.
     fn wake(&self);
-    /// Ends a task that never ran.
+    /// It was taken out of the queue: from here its handle tells its end. Called under the manager's lock.
+    fn withdrawn(&self, report: &Report);
+    /// Ends a task that never ran, once it is gone.
     fn end_unstarted(&self, error: JoinError, report: Report);
 }
 
@@ -286,6 +290,13 @@ impl<T: Send> Control for Cell<T> {
     fn wake(&self) {
         self.nudged.store(true, Ordering::Release);
         self.executor.wake();
+    }
+
+    fn withdrawn(&self, report: &Report) {
+        let mut outcome = self.outcome.lock();
+        if matches!(*outcome, Outcome::Live) {
+            *outcome = Outcome::Withdrawn(Box::new(report.clone()));
+        }
     }
 
     fn end_unstarted(&self, error: JoinError, report: Report) {

@@ -627,6 +627,40 @@ fn a_destructor_may_use_the_manager() {
 }
 
 #[test]
+fn a_destructor_may_look_at_tasks_that_end_with_its_own() {
+    struct Looks(Job<()>, Arc<Mutex<Vec<Status>>>);
+    struct TakesOnDrop(Arc<Mutex<Option<Looks>>>);
+    impl Drop for TakesOnDrop {
+        fn drop(&mut self) {
+            let looks = self.0.lock().take();
+            drop(looks);
+        }
+    }
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            self.1.lock().push(self.0.status());
+        }
+    }
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        tasks.submit("running", future::pending::<()>());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for _ in 0..2 {
+            // Put behind the one that looks at it, so that it is gone later.
+            let later = tasks.submit(Spec::new("later"), future::pending());
+            let looks = Looks(later, seen.clone());
+            tasks.submit("looks", async move { drop(looks) });
+        }
+        let slot = Arc::new(Mutex::new(None));
+        let own = slot.clone();
+        let on_drop = TakesOnDrop(own);
+        *slot.lock() = Some(Looks(tasks.submit("itself", async move { drop(on_drop) }), seen.clone()));
+        tasks.cancel_all();
+        assert_eq!(*seen.lock(), [Status::Cancelled; 3]);
+    });
+}
+
+#[test]
 fn a_report_says_when_and_how_often() {
     testing::run(1, |rt| async move {
         let tasks = manager(&rt, 1);
