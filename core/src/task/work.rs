@@ -102,7 +102,7 @@ impl<F: Future> Work<F> {
         let inner = &this.cell.inner;
         let entered = this.span.as_ref().map(Span::enter);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
-            inner.rt.report_panic(&Panic::new("a managed task's destructor", payload));
+            inner.rt.report_panic(&Panic::new(this.cell.name(), payload));
         }
         drop(entered);
         drop(this.cell.executor.take());

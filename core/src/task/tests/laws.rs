@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::super::{Config, Event, Job, OnFailure, Order, Spec, Status, TaskManager};
 use crate::{
     rt::{JoinError, Rejection, Rt, TaskPhase},
-    testing::{self, DropPoints, for_each_seed},
+    testing::{self, DropPoints, StopReason, for_each_seed},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -658,6 +658,34 @@ fn a_destructor_may_look_at_tasks_that_end_with_its_own() {
         tasks.cancel_all();
         assert_eq!(*seen.lock(), [Status::Cancelled; 3]);
     });
+}
+
+#[test]
+fn a_destructor_that_panics_is_reported_by_the_name_of_its_task() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("boom");
+        }
+    }
+    for run in [true, false] {
+        let ended = testing::try_run(1, |rt| async move {
+            let tasks = manager(&rt, 1);
+            tasks.set_concurrency(usize::from(run)).unwrap();
+            let bomb = Bomb;
+            tasks.submit("carrier", async move {
+                let _bomb = bomb;
+                future::pending::<()>().await;
+            });
+            rt.sleep(SECOND).await;
+            tasks.cancel_all();
+            tasks.idle().await;
+            rt.sleep(SECOND).await;
+        });
+        let reason = ended.expect_err("a panic nobody saw").reason;
+        let (task, message) = ("carrier".to_owned(), "boom".to_owned());
+        assert_eq!(reason, StopReason::Panicked { task, message });
+    }
 }
 
 #[test]
