@@ -297,11 +297,11 @@ impl State {
         let first = self.start(now);
         let more =
             if first.is_some() { std::iter::from_fn(|| self.start(now)).collect() } else { Vec::new() };
-        let victim = self.machine.deadlock_victim().and_then(|key| self.machine.handle(key).cloned());
+        let awaited = self.machine.deadlock_victim().and_then(|(_, whom)| self.machine.handle(whom).cloned());
         Effects {
             first,
             more,
-            victim,
+            awaited,
             room: self.room.settle(&self.machine),
             pacer: self.pacer.settle(self.machine.next_expiry()),
             idle: self.is_idle(),
@@ -325,7 +325,8 @@ pub(super) struct Effects {
     /// What starts, each in a slot of its own.
     first: Option<BoxWork>,
     more: Vec<BoxWork>,
-    victim: Option<Arc<dyn Control>>,
+    /// What a task awaits that is to stop waiting: woken, it asks again whether it may wait.
+    awaited: Option<Arc<dyn Control>>,
     room: Vec<Waker>,
     pacer: super::expiry::Order,
     idle: bool,
@@ -337,8 +338,8 @@ impl Effects {
         for work in self.first.into_iter().chain(self.more) {
             inner.rt.runtime().spawn("task.slot", Box::pin(Slot::new(work)));
         }
-        if let Some(victim) = self.victim {
-            victim.wake();
+        if let Some(awaited) = self.awaited {
+            awaited.wake_joiner();
         }
         self.room.into_iter().for_each(Waker::wake);
         inner.expiry.carry_out(self.pacer, inner);

@@ -140,8 +140,6 @@ pub(super) struct Cell<T> {
     /// The runtime has it: from here its own end is what ends it.
     pub(super) started: AtomicBool,
     pub(super) stopped: AtomicBool,
-    /// To be polled again, whatever its future waits for.
-    pub(super) nudged: AtomicBool,
     /// It may be noted as waiting for a pending task.
     pub(super) waits: AtomicBool,
     pub(super) executor: AtomicWaker,
@@ -192,7 +190,6 @@ impl<T> Cell<T> {
             key: KeyCell::default(),
             started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
-            nudged: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             executor: AtomicWaker::new(),
             joiner: AtomicWaker::new(),
@@ -265,8 +262,8 @@ pub(super) trait Control: Send + Sync {
     fn stop(&self);
     /// It was noted as waiting for a pending task, until it is polled again.
     fn waits(&self);
-    /// Has a running task polled again.
-    fn wake(&self);
+    /// Wakes whoever awaits it.
+    fn wake_joiner(&self);
     /// It was taken out of the queue: from here its handle tells its end. Called under the manager's lock.
     fn withdrawn(&self, report: &Report);
     /// Ends a task that never ran, once it is gone.
@@ -287,9 +284,8 @@ impl<T: Send> Control for Cell<T> {
         self.waits.store(true, Ordering::Relaxed);
     }
 
-    fn wake(&self) {
-        self.nudged.store(true, Ordering::Release);
-        self.executor.wake();
+    fn wake_joiner(&self) {
+        self.joiner.wake();
     }
 
     fn withdrawn(&self, report: &Report) {

@@ -89,9 +89,6 @@ impl<F: Future> Work<F> {
         }
         // Only now, for a task that ends at its first poll needs no waker. Whoever came before that left word.
         cell.executor.register(cx.waker());
-        if cell.nudged.swap(false, Ordering::AcqRel) {
-            cx.waker().wake_by_ref();
-        }
         cell.stopped.load(Ordering::Acquire).then_some(End::Cancelled)
     }
 

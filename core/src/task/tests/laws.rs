@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt, future};
+use futures::{FutureExt, StreamExt, channel::oneshot, future};
 use parking_lot::Mutex;
 
 use super::super::{Config, Event, Job, OnFailure, Order, Spec, Status, TaskManager};
@@ -686,6 +686,32 @@ fn a_destructor_that_panics_is_reported_by_the_name_of_its_task() {
         let (task, message) = ("carrier".to_owned(), "boom".to_owned());
         assert_eq!(reason, StopReason::Panicked { task, message });
     }
+}
+
+#[test]
+fn who_was_helped_out_of_a_deadlock_in_time_is_not_told_of_one_later() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 2);
+        let (help, helped) = oneshot::channel();
+        let busy = sleeper(&rt, 5);
+        tasks.submit("busy", async move {
+            busy.await;
+            help.send(()).unwrap();
+        });
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        let parent = tasks.submit("parent", async move {
+            let child = submitter.submit("child", async {});
+            drop(future::select(helped, child).await);
+            inner.sleep(2 * SECOND).await;
+            submitter.submit("next", sleeper(&inner, 1)).await
+        });
+        rt.sleep(SECOND).await;
+        // When `busy` ends, `parent` alone fills the bound and waits for what cannot start; but `busy` has helped it.
+        tasks.set_concurrency(1).unwrap();
+        rt.sleep(5 * SECOND).await;
+        tasks.set_concurrency(2).unwrap();
+        assert_eq!(parent.await.unwrap().unwrap(), 1);
+    });
 }
 
 #[test]
