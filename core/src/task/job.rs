@@ -26,6 +26,8 @@ use crate::rt::{JoinError, TaskName};
 /// It can be polled, put aside and awaited later: nothing is lost.
 pub struct Job<T> {
     cell: Arc<Cell<T>>,
+    /// It was awaited in vain, so the cell has a waker of whoever did.
+    awaited: bool,
     /// The task of the same manager that was noted as waiting for this one.
     awaited_by: Option<TaskKey>,
 }
@@ -37,7 +39,7 @@ pub struct CancelJob<T>(Job<T>);
 
 impl<T: Send + 'static> Job<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
-        Self { cell, awaited_by: None }
+        Self { cell, awaited: false, awaited_by: None }
     }
 
     /// A task that was not accepted.
@@ -88,6 +90,7 @@ impl<T> Job<T> {
             return Poll::Ready(outcome);
         }
         self.cell.joiner.register(cx.waker());
+        self.awaited = true;
         if let Some(outcome) = self.cell.take() {
             return Poll::Ready(outcome);
         }
@@ -124,6 +127,10 @@ impl<T> Drop for Job<T> {
             self.cell.inner.state.lock().machine.waits_no_more(who, whom);
         }
         self.cell.abandon();
+        if self.awaited {
+            // It would be woken for nothing, and be kept alive until then.
+            drop(self.cell.joiner.take());
+        }
     }
 }
 
