@@ -25,3 +25,11 @@ bench *names:
 # The documentation, with private items left out and every link checked.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+
+# The guided tour; `just tour 2 --dir ~/music` hashes a folder of yours.
+tour *args:
+    cargo run --release -- tour {{ args }}
+
+# The whole gate, as CI runs it.
+ci:
+    .ci/run

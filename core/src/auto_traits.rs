@@ -32,6 +32,7 @@ const _: () = {
     shared::<task::Job<Value>>();
     shared::<task::CancelJob<Value>>();
     shared::<task::Events>();
+    shared::<task::Reservation<'static>>();
     shared::<task::Report>();
     shared::<task::PriorityQueue<Value>>();
     shared::<task::Pop<'static, Value>>();

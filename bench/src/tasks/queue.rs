@@ -4,11 +4,10 @@ use std::{
     cell::OnceCell,
     cmp::Reverse,
     collections::BinaryHeap,
-    iter,
     sync::{Mutex as StdMutex, PoisonError},
 };
 
-use futures::FutureExt;
+use futures::executor::block_on;
 use parking_lot::Mutex;
 use seaworthy_core::{
     task::PriorityQueue,
@@ -34,38 +33,35 @@ fn compare(settings: Settings, what: &str, held: usize, input: &Input) -> Table 
         .target(1.0)
         .ours("PriorityQueue, try_push and try_pop", |meter| {
             let queue = PriorityQueue::new(CAPACITY).expect("a good capacity");
-            let push = |priority, item| queue.try_push(priority, item).expect("it has room");
-            input.replay(meter, held, push, || queue.try_pop().ok());
+            let push = async |priority, item| queue.try_push(priority, item).expect("it has room");
+            input.replay(meter, held, push, async || queue.try_pop().ok());
         })
         .ours("PriorityQueue, push and pop", |meter| {
             let queue = PriorityQueue::new(CAPACITY).expect("a good capacity");
-            let push = |priority, item| {
-                queue.push(priority, item).now_or_never().expect("it has room").expect("it is open");
-            };
-            // Once in a while it is pending to let others run; there are none here.
-            let pop = || iter::repeat_with(|| queue.pop().now_or_never()).find_map(|popped| popped).flatten();
-            input.replay(meter, held, push, pop);
+            let push = async |priority, item| queue.push(priority, item).await.expect("it is open");
+            input.replay(meter, held, push, async || queue.pop().await);
         })
         .ours("wait::Ordered in a mutex", |meter| {
             let line = Mutex::new(Ordered::default());
             input.replay(
                 meter,
                 held,
-                |priority, item| {
+                async |priority, item| {
                     line.lock().insert(Key::strict(priority), item);
                 },
-                || line.lock().pop(),
+                async || line.lock().pop(),
             );
         })
         .peer("BinaryHeap in a mutex of parking_lot", |meter| {
             let heap = Mutex::new(Heap::default());
-            let push = |priority, item| heap.lock().push(priority, item);
-            input.replay(meter, held, push, || heap.lock().pop());
+            let push = async |priority, item| heap.lock().push(priority, item);
+            input.replay(meter, held, push, async || heap.lock().pop());
         })
         .peer("BinaryHeap in a mutex of std", |meter| {
             let heap = StdMutex::new(Heap::default());
             let lock = || heap.lock().unwrap_or_else(PoisonError::into_inner);
-            input.replay(meter, held, |priority, item| lock().push(priority, item), || lock().pop());
+            let push = async |priority, item| lock().push(priority, item);
+            input.replay(meter, held, push, async || lock().pop());
         })
         .note(format!("Filled anew for each round, which pushes and pops {pairs} times."))
         .run(settings)
@@ -109,19 +105,28 @@ impl Input {
         Self { priorities, sum: OnceCell::new() }
     }
 
-    fn replay(&self, meter: &mut Meter, held: usize, push: impl Fn(i32, u64), pop: impl Fn() -> Option<u64>) {
+    fn replay(
+        &self,
+        meter: &mut Meter,
+        held: usize,
+        push: impl AsyncFn(i32, u64),
+        pop: impl AsyncFn() -> Option<u64>,
+    ) {
         let (before, timed) = self.priorities.split_at(held);
-        for (number, priority) in before.iter().enumerate() {
-            push(*priority, number as u64);
-        }
-        let sum = meter.time(|| {
+        block_on(async {
+            for (number, priority) in before.iter().enumerate() {
+                push(*priority, number as u64).await;
+            }
+        });
+        let pairs = async {
             let mut sum = 0_u64;
             for (number, priority) in timed.iter().enumerate() {
-                push(*priority, (held + number) as u64);
-                sum += pop().expect("it holds some");
+                push(*priority, (held + number) as u64).await;
+                sum += pop().await.expect("it holds some");
             }
             sum
-        });
+        };
+        let sum = meter.time(|| block_on(pairs));
         assert_eq!(sum, *self.sum.get_or_init(|| sum), "each gives out the same items");
     }
 }

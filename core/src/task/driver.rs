@@ -16,7 +16,7 @@ use super::{
     events::Log,
     expiry::{Expiry, Pacer},
     job::{Cell, Control},
-    room::{Reserved, Room},
+    room::{Reservation, Room},
     slot::{BoxWork, Slot},
     state::{Machine, TaskKey},
     work::{Failure, Work},
@@ -66,7 +66,7 @@ impl Inner {
         spec: Spec,
         future: F,
         failure: Failure<F::Output>,
-        reserved: Option<Reserved<'_>>,
+        reservation: Option<Reservation<'_>>,
     ) -> Job<F::Output>
     where
         F: Future + Send + 'static,
@@ -76,7 +76,7 @@ impl Inner {
         let work = BoxWork(Box::pin(Work::new(future, &cell, spec.run_timeout, failure)));
         let now = self.rt.now();
         let mut state = self.state.lock();
-        if let Err(reason) = state.admit(reserved) {
+        if let Err(reason) = state.admit(reservation) {
             let report = state.machine.reject(now, spec, reason);
             drop(state);
             let task = report.name.clone();

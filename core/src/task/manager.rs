@@ -1,7 +1,8 @@
 use std::{error::Error, fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
-    Config, Events, Job, Report, Spec, Stats, config::CONCURRENCY_MAX, driver::Inner, work::error_chain,
+    Config, Events, Job, Report, Reservation, Spec, Stats, config::CONCURRENCY_MAX, driver::Inner,
+    work::error_chain,
 };
 use crate::{ConfigError, rt::Rt};
 
@@ -82,18 +83,34 @@ impl TaskManager {
         self.submitter.submit_fallible(spec, future)
     }
 
-    /// As [`submit`](Self::submit), but waits while the queue is full: backpressure instead of rejection. Those who wait
-    /// are served in order of priority, then of arrival.
+    /// Waits for a place in the queue: backpressure instead of rejection. Those who wait are served in order of priority,
+    /// then of arrival, and nobody who just [`submit`](Self::submit)s overtakes them.
+    ///
+    /// Of a manager that is shut down the reservation is void, and what is submitted with it rejected.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returns, the task was not submitted and is dropped with it.
-    pub async fn submit_when_room<F>(&self, spec: impl Into<Spec>, future: F) -> Job<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        self.submitter.submit_when_room(spec, future).await
+    /// Dropped at any point, the place goes to the next in line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    /// use seaworthy_core::task::{Config, TaskManager};
+    ///
+    /// let config = Config { concurrency: 4, pending_max: 10, ..Config::default() };
+    /// let tasks = TaskManager::new(&rt, config).unwrap();
+    /// for number in 0..1000 {
+    ///     let rt = rt.clone();
+    ///     let work = async move { rt.sleep(std::time::Duration::from_millis(number)).await };
+    ///     tasks.reserve(0).await.submit("work", work);
+    /// }
+    /// tasks.idle().await;
+    /// assert_eq!(tasks.stats().completed, 1000);
+    /// # });
+    /// ```
+    pub async fn reserve(&self, priority: i32) -> Reservation<'_> {
+        self.submitter.reserve(priority).await
     }
 
     /// Waits until no task is left, and returns what is known of all tasks so far, in order of submission.
@@ -228,18 +245,12 @@ impl Submitter {
         self.inner.submit(spec.into(), future, error_chain, None)
     }
 
-    /// As [`TaskManager::submit_when_room`].
+    /// As [`TaskManager::reserve`].
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returns, the task was not submitted and is dropped with it.
-    pub async fn submit_when_room<F>(&self, spec: impl Into<Spec>, future: F) -> Job<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        let spec = spec.into();
-        let room = self.inner.room(spec.priority).await;
-        self.inner.submit(spec, future, |_| None, Some(room))
+    /// Dropped at any point, the place goes to the next in line.
+    pub async fn reserve(&self, priority: i32) -> Reservation<'_> {
+        self.inner.reserve(priority).await
     }
 }

@@ -46,3 +46,4 @@ pub use job::{CancelJob, Job};
 pub use manager::{Submitter, TaskManager};
 pub use queue::{Pop, PriorityQueue, Push, PushError, TryPopError, TryPushError};
 pub use report::{Report, Stats, Status, TaskId};
+pub use room::Reservation;

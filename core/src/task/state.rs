@@ -80,9 +80,9 @@ impl<W, H> Machine<W, H> {
             return Err(Rejection::ShutDown);
         }
         let queued = self.line.len();
-        // A task that starts at once takes no place in the queue, so a free slot is room for one more.
-        let starting = self.concurrency.saturating_sub(self.stats.running);
-        if queued + reserved >= self.pending_max + starting {
+        // A task that starts at once takes no place in the queue.
+        let free = self.concurrency.saturating_sub(self.stats.running);
+        if queued + reserved >= self.pending_max + free {
             return Err(Rejection::Full { queued });
         }
         Ok(())

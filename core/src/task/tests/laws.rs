@@ -446,31 +446,12 @@ fn a_full_queue_rejects_or_makes_wait() {
             "{error}"
         );
         let start = rt.now();
-        let patient = tasks.submit_when_room("patient", async {});
-        assert!(patient.await.status() == Status::Pending);
+        let patient = tasks.reserve(0).await.submit("patient", async {});
+        assert_eq!(patient.status(), Status::Pending);
         assert_eq!(rt.now() - start, SECOND);
         tasks.run_all().await;
         let stats = tasks.stats();
         assert_eq!((stats.completed, stats.rejected), (3, 1));
-    });
-}
-
-#[test]
-fn those_who_wait_for_room_never_fill_the_queue_past_its_bound() {
-    for_each_seed(0..50, |rt| async move {
-        let config = Config { concurrency: 2, pending_max: 1, ..Config::default() };
-        let tasks = TaskManager::new(&rt, config).unwrap();
-        for _ in 0..3 {
-            tasks.submit("first", sleeper(&rt, 1));
-        }
-        // Both slots become free in the same instant, before anyone who was promised a place has come to take it.
-        let submitted = future::join_all((0..20).map(|_| async {
-            tasks.submit_when_room("patient", sleeper(&rt, 1)).await;
-            assert!(tasks.stats().pending <= 1, "{:?}", tasks.stats());
-        }));
-        submitted.await;
-        tasks.run_all().await;
-        assert_eq!(tasks.stats().completed, 23);
     });
 }
 
@@ -486,12 +467,12 @@ fn a_dropped_wait_for_room_gives_its_place_to_the_next() {
             let (submitter, delay) = (tasks.submitter(), rt.clone());
             let behind = rt.spawn("behind", async move {
                 delay.sleep(SECOND / 2).await;
-                submitter.submit_when_room("behind", async {}).await.status()
+                submitter.reserve(0).await.submit("behind", async {}).status()
             });
             (tasks, Arc::new(Mutex::new(Some(behind))))
         },
         |_rt, (tasks, _)| async move {
-            let job = tasks.submit_when_room("dropped", async {}).await;
+            let job = tasks.reserve(0).await.submit("dropped", async {});
             drop(job.cancel().await);
         },
         |rt, (tasks, behind)| async move {
@@ -505,6 +486,47 @@ fn a_dropped_wait_for_room_gives_its_place_to_the_next() {
 }
 
 #[test]
+fn a_reservation_that_is_not_used_goes_to_the_next() {
+    testing::run(1, |rt| async move {
+        let tasks =
+            TaskManager::new(&rt, Config { concurrency: 1, pending_max: 1, ..Config::default() }).unwrap();
+        tasks.submit("running", future::pending::<()>());
+        let unused = tasks.reserve(0).await;
+        assert!(tasks.submit("overtaking", async {}).await.is_err(), "the place is kept");
+        let next = tasks.reserve(0);
+        let (next, ()) = future::join(next, async move {
+            rt.sleep(SECOND).await;
+            drop(unused);
+        })
+        .await;
+        assert_eq!(next.submit_fallible("next", async { Ok::<_, fmt::Error>(()) }).status(), Status::Pending);
+    });
+}
+
+#[test]
+fn the_queue_stays_within_its_bound_however_many_wait_for_room() {
+    for_each_seed(0..20, |rt| async move {
+        let config = Config { concurrency: 3, pending_max: 1, ..Config::default() };
+        let tasks = Arc::new(TaskManager::new(&rt, config).unwrap());
+        let waiting: Vec<_> = (0..20)
+            .map(|number| {
+                let (tasks, inner) = (tasks.clone(), rt.clone());
+                rt.spawn("waiting", async move {
+                    drop(tasks.reserve(0).await.submit("task", sleeper(&inner, number % 3)));
+                })
+            })
+            .collect();
+        while tasks.stats().completed < 20 {
+            let stats = tasks.stats();
+            assert!(stats.pending <= 1 && stats.running <= 3, "{stats:?}");
+            rt.sleep(SECOND / 7).await;
+        }
+        future::join_all(waiting).await;
+        assert_eq!(tasks.stats().rejected, 0);
+    });
+}
+
+#[test]
 fn waiting_for_room_ends_when_the_manager_does() {
     testing::run(1, |rt| async move {
         let tasks =
@@ -513,7 +535,7 @@ fn waiting_for_room_ends_when_the_manager_does() {
         tasks.submit("queued", async {});
         let submitter = tasks.submitter();
         let waiting =
-            rt.spawn("waiting", async move { submitter.submit_when_room("late", async {}).await.await });
+            rt.spawn("waiting", async move { submitter.reserve(0).await.submit("late", async {}).await });
         rt.sleep(SECOND).await;
         drop(tasks);
         let error = waiting.await.unwrap().unwrap_err();
