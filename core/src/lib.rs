@@ -10,6 +10,8 @@ pub mod testing;
 pub mod time;
 pub mod wait;
 
+#[cfg(test)]
+mod auto_traits;
 mod config_error;
 
 pub use config_error::ConfigError;

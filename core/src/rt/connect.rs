@@ -151,20 +151,17 @@ async fn race(rt: &Rt, addresses: Vec<Address>) -> Result<BoxConnection, Failure
     let mut attempts = FuturesUnordered::new();
     let mut failures = Failures::default();
     loop {
-        if let Some(address) = waiting.pop_front() {
-            attempts.push(attempt(rt, address));
+        match waiting.pop_front() {
+            Some(address) => attempts.push(attempt(rt, address)),
+            None if attempts.is_empty() => return Err(failures),
+            None => {}
         }
         let delay = (!waiting.is_empty()).then(|| rt.sleep(ATTEMPT_DELAY));
         // With nothing left to start, the first failure is no reason to give up on the others.
         match next_step(&mut attempts, delay).await {
             Step::Connected(connection) => return Ok(connection),
             Step::DelayOver => {}
-            Step::Failed(address, error) => {
-                failures.0.push((address, error));
-                if attempts.is_empty() && waiting.is_empty() {
-                    return Err(failures);
-                }
-            }
+            Step::Failed(address, error) => failures.0.push((address, error)),
         }
     }
 }
@@ -227,6 +224,16 @@ mod tests {
         assert_eq!(turns(&["1.1.1.1:1", "2.2.2.2:1", "[::1]:1"]), ["1.1.1.1", "::1", "2.2.2.2"]);
         assert_eq!(turns(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]), ["1.1.1.1", "::1", "::2"]);
         assert!(turns(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_name_without_addresses_is_an_error() {
+        crate::testing::run(1, |rt| async move {
+            // No resolver may say so, but one of another's binding might.
+            let failures = race(&rt, Vec::new()).await.expect_err("nowhere to go");
+            let error = failures.into_error(&("db", 5432).into());
+            assert_eq!(error.to_string(), "cannot connect to db:5432: the name has no addresses");
+        });
     }
 
     #[test]

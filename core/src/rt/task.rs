@@ -48,6 +48,8 @@ use super::{JoinError, Panic, Rt};
 pub struct Task<T> {
     cell: Arc<Cell<T>>,
     detached: bool,
+    /// It was awaited in vain, so the cell has a waker of whoever did.
+    awaited: bool,
     /// The result has been handed over: nothing is left to cancel.
     taken: bool,
 }
@@ -97,6 +99,7 @@ impl<T> Task<T> {
                 return Poll::Ready(Err(JoinError::WouldDeadlock { task: self.cell.name.into() }));
             }
             self.cell.joiner.register(cx.waker());
+            self.awaited = true;
             outcome = self.cell.take();
         }
         self.taken = outcome.is_some();
@@ -129,6 +132,10 @@ impl<T> Drop for Task<T> {
             self.cell.cancel();
         }
         self.cell.abandon();
+        if self.awaited {
+            // It would be woken for nothing, and be kept alive until then.
+            drop(self.cell.joiner.take());
+        }
     }
 }
 
@@ -153,7 +160,7 @@ where
     let span = Some(Span::current()).filter(|span| !span.is_none());
     let running = Running { future: Some(future), cell: Arc::clone(&cell), span, has_waker: false };
     rt.runtime().spawn(name, Box::pin(running));
-    Task { cell, detached: false, taken: false }
+    Task { cell, detached: false, awaited: false, taken: false }
 }
 
 pub(super) fn spawn_blocking<T, F>(rt: &Rt, name: &'static str, job: F) -> Task<T>
@@ -166,7 +173,7 @@ where
     let cell = Arc::new(Cell::new(rt, name, Outcome::Queued { job: Box::new(job), abandoned: false }));
     let shell = BlockingShell(Arc::clone(&cell));
     rt.runtime().spawn_blocking(name, Box::new(move || shell.0.run_job()));
-    Task { cell, detached: false, taken: false }
+    Task { cell, detached: false, awaited: false, taken: false }
 }
 
 /// What a task, its handle and its executor share.

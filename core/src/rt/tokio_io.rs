@@ -47,10 +47,13 @@ impl<S> FromTokio<S> {
 impl<S: TokioRead + Unpin> FromTokio<S> {
     /// What [`Connection::poll_read_into`](super::Connection::poll_read_into) asks for.
     pub fn poll_read_into(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let known = buf.initialized() - buf.filled().len();
         // SAFETY: `TokioReadBuf` writes initialised bytes only.
         let memory = unsafe { buf.unfilled_mut() };
         let start = memory.as_ptr();
         let mut tokio_buf = TokioReadBuf::uninit(memory);
+        // SAFETY: `buf` says so: these bytes follow its filled ones.
+        unsafe { tokio_buf.assume_init(known) };
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut tokio_buf))?;
         // A reader may have put another buffer in its place; its bytes would not be in ours.
         assert!(std::ptr::eq(tokio_buf.filled().as_ptr(), start.cast()), "the reader swapped its buffer");

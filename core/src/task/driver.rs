@@ -272,11 +272,16 @@ impl State {
         let (work, handle, report) = self.machine.withdraw(now, key, status, errors)?;
         self.log.publish(|| Event::changed(&report));
         self.falling += 1;
+        handle.withdrawn(&report);
         Some(Stopped::Pending { work, handle, error: error(&report), report })
     }
 
     fn withdraw_pending(&mut self, now: Instant, errors: &[String]) -> Vec<Stopped> {
         let cancelled = |report: &Report| JoinError::Cancelled { task: report.name.clone() };
+        if self.machine.stats().pending == 0 {
+            // As it is for all but the first of many tasks that end with their runtime.
+            return Vec::new();
+        }
         let keys = self.machine.live().into_iter();
         keys.filter_map(|key| self.withdraw_as(now, key, Status::Cancelled, errors.to_vec(), cancelled))
             .collect()
@@ -292,11 +297,11 @@ impl State {
         let first = self.start(now);
         let more =
             if first.is_some() { std::iter::from_fn(|| self.start(now)).collect() } else { Vec::new() };
-        let victim = self.machine.deadlock_victim().and_then(|key| self.machine.handle(key).cloned());
+        let awaited = self.machine.deadlock_victim().and_then(|(_, whom)| self.machine.handle(whom).cloned());
         Effects {
             first,
             more,
-            victim,
+            awaited,
             room: self.room.settle(&self.machine),
             pacer: self.pacer.settle(self.machine.next_expiry()),
             idle: self.is_idle(),
@@ -320,7 +325,8 @@ pub(super) struct Effects {
     /// What starts, each in a slot of its own.
     first: Option<BoxWork>,
     more: Vec<BoxWork>,
-    victim: Option<Arc<dyn Control>>,
+    /// What a task awaits that is to stop waiting: woken, it asks again whether it may wait.
+    awaited: Option<Arc<dyn Control>>,
     room: Vec<Waker>,
     pacer: super::expiry::Order,
     idle: bool,
@@ -332,8 +338,8 @@ impl Effects {
         for work in self.first.into_iter().chain(self.more) {
             inner.rt.runtime().spawn("task.slot", Box::pin(Slot::new(work)));
         }
-        if let Some(victim) = self.victim {
-            victim.wake();
+        if let Some(awaited) = self.awaited {
+            awaited.wake_joiner();
         }
         self.room.into_iter().for_each(Waker::wake);
         inner.expiry.carry_out(self.pacer, inner);

@@ -26,6 +26,8 @@ use crate::rt::{JoinError, TaskName};
 /// It can be polled, put aside and awaited later: nothing is lost.
 pub struct Job<T> {
     cell: Arc<Cell<T>>,
+    /// It was awaited in vain, so the cell has a waker of whoever did.
+    awaited: bool,
     /// The task of the same manager that was noted as waiting for this one.
     awaited_by: Option<TaskKey>,
     /// The result has been handed over: nothing is left to give up.
@@ -39,7 +41,7 @@ pub struct CancelJob<T>(Job<T>);
 
 impl<T: Send + 'static> Job<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
-        Self { cell, awaited_by: None, taken: false }
+        Self { cell, awaited: false, awaited_by: None, taken: false }
     }
 
     /// A task that was not accepted.
@@ -89,6 +91,7 @@ impl<T> Job<T> {
         let mut outcome = self.cell.take();
         if outcome.is_none() {
             self.cell.joiner.register(cx.waker());
+            self.awaited = true;
             outcome = self.cell.take();
         }
         if let Some(outcome) = outcome {
@@ -130,6 +133,10 @@ impl<T> Drop for Job<T> {
         if !self.taken {
             self.cell.abandon();
         }
+        if self.awaited {
+            // It would be woken for nothing, and be kept alive until then.
+            drop(self.cell.joiner.take());
+        }
     }
 }
 
@@ -146,8 +153,6 @@ pub(super) struct Cell<T> {
     /// The runtime has it: from here its own end is what ends it.
     pub(super) started: AtomicBool,
     pub(super) stopped: AtomicBool,
-    /// To be polled again, whatever its future waits for.
-    pub(super) nudged: AtomicBool,
     /// It may be noted as waiting for a pending task.
     pub(super) waits: AtomicBool,
     pub(super) executor: AtomicWaker,
@@ -184,6 +189,8 @@ impl KeyCell {
 
 enum Outcome<T> {
     Live,
+    /// Ended before it began; the destructors of its future have not all run yet.
+    Withdrawn(Box<Report>),
     /// Live, and nobody is left to take the result.
     Abandoned,
     Ended(Option<Result<T, JoinError>>, Box<Report>),
@@ -196,7 +203,6 @@ impl<T> Cell<T> {
             key: KeyCell::default(),
             started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
-            nudged: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             executor: AtomicWaker::new(),
             joiner: AtomicWaker::new(),
@@ -223,7 +229,7 @@ impl<T> Cell<T> {
                 let again = || Err(JoinError::Cancelled { task: report.name.clone() });
                 Some(result.take().unwrap_or_else(again))
             }
-            Outcome::Live | Outcome::Abandoned => None,
+            Outcome::Live | Outcome::Withdrawn(_) | Outcome::Abandoned => None,
         }
     }
 
@@ -231,7 +237,7 @@ impl<T> Cell<T> {
     fn abandon(&self) {
         let mut outcome = self.outcome.lock();
         match &mut *outcome {
-            live @ Outcome::Live => *live = Outcome::Abandoned,
+            live @ (Outcome::Live | Outcome::Withdrawn(_)) => *live = Outcome::Abandoned,
             Outcome::Abandoned => {}
             Outcome::Ended(result, report) => {
                 let (result, name) = (result.take(), report.name.clone());
@@ -243,7 +249,7 @@ impl<T> Cell<T> {
 
     fn look<R>(&self, at: impl Fn(&Report) -> R) -> R {
         loop {
-            if let Outcome::Ended(_, report) = &*self.outcome.lock() {
+            if let Outcome::Ended(_, report) | Outcome::Withdrawn(report) = &*self.outcome.lock() {
                 return at(report);
             }
             if let Some(key) = self.key.get()
@@ -251,12 +257,12 @@ impl<T> Cell<T> {
             {
                 return at(report);
             }
-            // It ended between the two looks, and its outcome is being written this moment.
+            // It ended between the two looks, and its outcome is being written this moment. No user code runs there.
             std::hint::spin_loop();
         }
     }
 
-    fn name(&self) -> TaskName {
+    pub(super) fn name(&self) -> TaskName {
         self.look(|report| report.name.clone())
     }
 }
@@ -269,9 +275,11 @@ pub(super) trait Control: Send + Sync {
     fn stop(&self);
     /// It was noted as waiting for a pending task, until it is polled again.
     fn waits(&self);
-    /// Has a running task polled again.
-    fn wake(&self);
-    /// Ends a task that never ran.
+    /// Wakes whoever awaits it.
+    fn wake_joiner(&self);
+    /// It was taken out of the queue: from here its handle tells its end. Called under the manager's lock.
+    fn withdrawn(&self, report: &Report);
+    /// Ends a task that never ran, once it is gone.
     fn end_unstarted(&self, error: JoinError, report: Report);
 }
 
@@ -289,9 +297,15 @@ impl<T: Send> Control for Cell<T> {
         self.waits.store(true, Ordering::Relaxed);
     }
 
-    fn wake(&self) {
-        self.nudged.store(true, Ordering::Release);
-        self.executor.wake();
+    fn wake_joiner(&self) {
+        self.joiner.wake();
+    }
+
+    fn withdrawn(&self, report: &Report) {
+        let mut outcome = self.outcome.lock();
+        if matches!(*outcome, Outcome::Live) {
+            *outcome = Outcome::Withdrawn(Box::new(report.clone()));
+        }
     }
 
     fn end_unstarted(&self, error: JoinError, report: Report) {

@@ -157,13 +157,11 @@ impl<T> PriorityQueue<T> {
     ///
     /// If there is none, or what there is belongs to those who wait; and whether there may be one later.
     pub fn try_pop(&self) -> Result<T, TryPopError> {
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         if !state.has_item() {
-            return Err(if state.closed { TryPopError::Closed } else { TryPopError::Empty });
+            return Err(if state.is_over() { TryPopError::Closed } else { TryPopError::Empty });
         }
-        let item = state.items.pop();
-        settle(state);
-        item.ok_or(TryPopError::Empty)
+        take(state).ok_or(TryPopError::Empty)
     }
 
     /// Accepts no more items and wakes everyone who waits. What is left can still be taken.
@@ -207,6 +205,11 @@ impl<T> State<T> {
     fn has_room(&self) -> bool {
         self.items.len() + self.producers.granted() < self.capacity
     }
+
+    /// Nothing is left and nothing will come. An item that is promised may still come back.
+    fn is_over(&self) -> bool {
+        self.closed && self.items.is_empty()
+    }
 }
 
 /// Hands an item or a place that has become free to the first who waits for it. Every change frees at most one.
@@ -218,6 +221,16 @@ fn settle<T>(mut state: MutexGuard<'_, State<T>>) {
     let producer = if state.has_room() { state.producers.grant(()).ok() } else { None };
     drop(state);
     consumer.into_iter().chain(producer).for_each(Waker::wake);
+}
+
+/// Takes the first item.
+fn take<T>(mut state: MutexGuard<'_, State<T>>) -> Option<T> {
+    let item = state.items.pop();
+    // With the last item of a closed queue ends the wait of all others.
+    let others = if state.is_over() { state.consumers.wakers() } else { Vec::new() };
+    settle(state);
+    others.into_iter().for_each(Waker::wake);
+    item
 }
 
 /// The future of [`PriorityQueue::pop`].
@@ -236,11 +249,10 @@ impl<T> Future for Pop<'_, T> {
         let mut state = self.queue.shared.lock();
         if self.ticket.is_some() {
             if state.consumers.poll(&mut self.ticket, cx.waker(), &mut spent).is_pending() {
-                // Closed and nothing promised: there is nothing left.
-                return if state.closed { Poll::Ready(None) } else { Poll::Pending };
+                return if state.is_over() { Poll::Ready(None) } else { Poll::Pending };
             }
         } else if !state.has_item() {
-            if state.closed {
+            if state.is_over() {
                 return Poll::Ready(None);
             }
             state.immediate = 0;
@@ -255,9 +267,7 @@ impl<T> Future for Pop<'_, T> {
         } else {
             state.immediate += 1;
         }
-        let item = state.items.pop();
-        settle(state);
-        Poll::Ready(item)
+        Poll::Ready(take(state))
     }
 }
 

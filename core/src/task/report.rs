@@ -94,7 +94,7 @@ impl Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Accepted since the manager was made: the sum of all below but `rejected` and `reports_dropped`.
+    /// Accepted since the manager was made: the sum of all below up to `timed_out`.
     pub submitted: u64,
     /// Waiting for their turn now.
     pub pending: usize,

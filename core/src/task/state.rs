@@ -46,8 +46,6 @@ struct Task<W, H> {
     report: Report,
     handle: H,
     queued: Option<Queued<W>>,
-    /// Told to stop waiting: it was chosen to break a deadlock.
-    doomed: bool,
 }
 
 #[derive(Debug)]
@@ -128,7 +126,7 @@ impl<W, H> Machine<W, H> {
         let id = report.id;
         self.expiries.extend(expires.map(|at| (at, id, slot)));
         let queued = Some(Queued { work, place, expires });
-        self.tasks.insert(Task { report, handle, queued, doomed: false });
+        self.tasks.insert(Task { report, handle, queued });
         TaskKey { id, slot }
     }
 
@@ -229,11 +227,8 @@ impl<W, H> Machine<W, H> {
         if who == whom {
             return true;
         }
-        let Some(waiter) = self.task_mut(who).filter(|task| task.queued.is_none()) else { return false };
-        if std::mem::take(&mut waiter.doomed) {
-            return true;
-        }
-        if self.task_mut(whom).is_none_or(|task| task.queued.is_none()) {
+        let runs = self.task_mut(who).is_some_and(|task| task.queued.is_none());
+        if !runs || self.task_mut(whom).is_none_or(|task| task.queued.is_none()) {
             return false;
         }
         if !self.blocked.contains(&(who, whom)) {
@@ -256,23 +251,25 @@ impl<W, H> Machine<W, H> {
         self.blocked.retain(|pair| *pair != (who, whom));
     }
 
-    /// Whom to tell to stop waiting, if everything that runs waits for what cannot start: the last to wait.
+    /// Who must stop waiting, and for whom, if everything that runs waits for what cannot start: the last to wait. Woken,
+    /// it finds out by [`would_deadlock`](Self::would_deadlock), unless it has been helped by then.
     ///
     /// Waiting is checked when it begins. This is for the rest: the last task that did not wait has ended, or the bound
     /// was lowered.
-    pub(super) fn deadlock_victim(&mut self) -> Option<TaskKey> {
+    pub(super) fn deadlock_victim(&mut self) -> Option<(TaskKey, TaskKey)> {
         if !self.is_deadlocked() {
             return None;
         }
-        let (victim, _) = self.blocked.last().copied()?;
-        self.resumed(victim);
-        self.task_mut(victim)?.doomed = true;
-        Some(victim)
+        let (who, whom) = self.blocked.last().copied()?;
+        self.resumed(who);
+        Some((who, whom))
     }
 
     /// Paused is not deadlocked: whoever paused it can go on.
     fn is_deadlocked(&self) -> bool {
-        if self.blocked.is_empty() || self.concurrency == 0 || self.stats.running < self.concurrency {
+        let full = self.concurrency > 0 && self.stats.running >= self.concurrency;
+        // A task may wait for several, so there are at least as many entries as tasks that wait.
+        if self.blocked.is_empty() || !full || self.blocked.len() < self.stats.running {
             return false;
         }
         let mut waiting: Vec<usize> = self.blocked.iter().map(|(who, _)| who.slot).collect();

@@ -89,9 +89,6 @@ impl<F: Future> Work<F> {
         }
         // Only now, for a task that ends at its first poll needs no waker. Whoever came before that left word.
         cell.executor.register(cx.waker());
-        if cell.nudged.swap(false, Ordering::AcqRel) {
-            cx.waker().wake_by_ref();
-        }
         cell.stopped.load(Ordering::Acquire).then_some(End::Cancelled)
     }
 
@@ -102,7 +99,7 @@ impl<F: Future> Work<F> {
         let inner = &this.cell.inner;
         let entered = this.span.as_ref().map(Span::enter);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
-            inner.rt.report_panic(&Panic::new("a managed task's destructor", payload));
+            inner.rt.report_panic(&Panic::new(this.cell.name(), payload));
         }
         drop(entered);
         drop(this.cell.executor.take());

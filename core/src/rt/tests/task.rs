@@ -1,9 +1,13 @@
-use std::future::{pending, poll_fn};
+use std::{
+    future::{pending, poll_fn},
+    task::{Context, Wake},
+};
 
 use futures::{FutureExt, channel::oneshot};
 use parking_lot::Mutex;
 
 use super::*;
+use crate::task::{self, TaskManager};
 
 #[test]
 fn a_task_runs_awaited_or_not() {
@@ -201,6 +205,27 @@ fn the_last_who_awaits_is_woken() {
         rt.sleep(ms(1)).await;
         sender.send(()).expect("it waits");
         assert!(joiner.await.expect("no panic").expect("no panic"));
+    });
+}
+
+#[test]
+fn who_awaited_a_task_and_let_it_go_is_not_kept_alive_by_it() {
+    struct Nobody;
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    run(1, |rt| async move {
+        let who = Arc::new(Nobody);
+        let mut task = rt.spawn("task", pending::<()>());
+        assert!(task.poll_unpin(&mut Context::from_waker(&who.clone().into())).is_pending());
+        assert_eq!(Arc::strong_count(&who), 2);
+        task.detach();
+        let tasks = TaskManager::new(&rt, task::Config::default()).expect("a good config");
+        let mut job = tasks.submit("job", pending::<()>());
+        assert!(job.poll_unpin(&mut Context::from_waker(&who.clone().into())).is_pending());
+        assert_eq!(Arc::strong_count(&who), 2);
+        drop(job);
+        assert_eq!(Arc::strong_count(&who), 1);
     });
 }
 

@@ -242,6 +242,28 @@ fn what_is_known_to_be_initialised_stays_known_and_is_not_zeroed_again() {
     assert_eq!(tokio_buf.initialized(), b"7ab7777\0");
 }
 
+/// Asks for plain bytes, and reads one.
+struct Plain;
+
+impl TokioRead for Plain {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &mut TokioReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        buf.initialize_unfilled()[0] = b'a';
+        buf.advance(1);
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn initialised_memory_is_not_zeroed_for_a_reader_that_asks_for_plain_bytes() {
+    let mut bytes = *b"........";
+    assert_eq!(now(|cx| Pin::new(&mut FromTokio::new(Plain)).poll_read(cx, &mut bytes)), 1);
+    assert_eq!(&bytes, b"a.......");
+}
+
 #[test]
 fn a_plain_read_counts_its_bytes() {
     let mut bytes = *b"........";

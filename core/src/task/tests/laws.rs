@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt, future};
+use futures::{FutureExt, StreamExt, channel::oneshot, future};
 use parking_lot::Mutex;
 
 use super::super::{Config, Event, Job, OnFailure, Order, Spec, Status, TaskManager};
 use crate::{
     rt::{JoinError, Rejection, Rt, TaskPhase},
-    testing::{self, DropPoints, for_each_seed},
+    testing::{self, DropPoints, StopReason, for_each_seed},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -649,6 +649,94 @@ fn a_destructor_may_use_the_manager() {
 }
 
 #[test]
+fn a_destructor_may_look_at_tasks_that_end_with_its_own() {
+    struct Looks(Job<()>, Arc<Mutex<Vec<Status>>>);
+    struct TakesOnDrop(Arc<Mutex<Option<Looks>>>);
+    impl Drop for TakesOnDrop {
+        fn drop(&mut self) {
+            let looks = self.0.lock().take();
+            drop(looks);
+        }
+    }
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            self.1.lock().push(self.0.status());
+        }
+    }
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        tasks.submit("running", future::pending::<()>());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for _ in 0..2 {
+            // Put behind the one that looks at it, so that it is gone later.
+            let later = tasks.submit(Spec::new("later"), future::pending());
+            let looks = Looks(later, seen.clone());
+            tasks.submit("looks", async move { drop(looks) });
+        }
+        let slot = Arc::new(Mutex::new(None));
+        let own = slot.clone();
+        let on_drop = TakesOnDrop(own);
+        *slot.lock() = Some(Looks(tasks.submit("itself", async move { drop(on_drop) }), seen.clone()));
+        tasks.cancel_all();
+        assert_eq!(*seen.lock(), [Status::Cancelled; 3]);
+    });
+}
+
+#[test]
+fn a_destructor_that_panics_is_reported_by_the_name_of_its_task() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("boom");
+        }
+    }
+    for run in [true, false] {
+        let ended = testing::try_run(1, |rt| async move {
+            let tasks = manager(&rt, 1);
+            tasks.set_concurrency(usize::from(run)).unwrap();
+            let bomb = Bomb;
+            tasks.submit("carrier", async move {
+                let _bomb = bomb;
+                future::pending::<()>().await;
+            });
+            rt.sleep(SECOND).await;
+            tasks.cancel_all();
+            tasks.idle().await;
+            rt.sleep(SECOND).await;
+        });
+        let reason = ended.expect_err("a panic nobody saw").reason;
+        let (task, message) = ("carrier".to_owned(), "boom".to_owned());
+        assert_eq!(reason, StopReason::Panicked { task, message });
+    }
+}
+
+#[test]
+fn who_was_helped_out_of_a_deadlock_in_time_is_not_told_of_one_later() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 2);
+        let (help, helped) = oneshot::channel();
+        let busy = sleeper(&rt, 5);
+        tasks.submit("busy", async move {
+            busy.await;
+            help.send(()).unwrap();
+        });
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        let parent = tasks.submit("parent", async move {
+            let child = submitter.submit("child", async {});
+            drop(future::select(helped, child).await);
+            inner.sleep(2 * SECOND).await;
+            submitter.submit("next", sleeper(&inner, 1)).await
+        });
+        rt.sleep(SECOND).await;
+        // When `busy` ends, `parent` alone fills the bound and waits for what cannot start; but `busy` has helped it.
+        tasks.set_concurrency(1).unwrap();
+        rt.sleep(5 * SECOND).await;
+        tasks.set_concurrency(2).unwrap();
+        assert_eq!(parent.await.unwrap().unwrap(), 1);
+    });
+}
+
+#[test]
 fn a_report_says_when_and_how_often() {
     testing::run(1, |rt| async move {
         let tasks = manager(&rt, 1);
@@ -710,6 +798,20 @@ fn tasks_end_with_their_runtime() {
     assert!(running.now_or_never().expect("it has ended").unwrap_err().is_cancelled());
     assert_eq!(pending.report().errors, ["its runtime has ended"]);
     assert_eq!(tasks.stats().cancelled, 2);
+}
+
+#[test]
+fn many_running_tasks_end_with_their_runtime_without_looking_at_each_other() {
+    // It takes no time; it took half a minute when each of them looked at all the others.
+    let tasks = testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 20_000);
+        for _ in 0..20_000 {
+            tasks.submit("task", future::pending::<()>());
+        }
+        rt.sleep(SECOND).await;
+        tasks
+    });
+    assert_eq!(tasks.stats().cancelled, 20_000);
 }
 
 #[test]

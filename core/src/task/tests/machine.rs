@@ -220,10 +220,9 @@ impl Pair {
     }
 
     fn break_deadlocks(&mut self) {
-        while let Some(victim) = self.machine.deadlock_victim() {
+        while let Some((victim, whom)) = self.machine.deadlock_victim() {
             assert!(self.model.is_deadlocked());
             self.model.task(victim.id).awaits.clear();
-            let whom = TaskKey { id: TaskId(u64::MAX), slot: usize::MAX };
             assert!(self.machine.would_deadlock(victim, whom), "the victim is told");
         }
         assert!(!self.model.is_deadlocked());

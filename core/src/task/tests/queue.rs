@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures::{FutureExt, future};
 use parking_lot::Mutex;
 
 use super::super::{PriorityQueue, TryPopError, TryPushError};
@@ -188,6 +189,24 @@ fn a_dropped_pop_loses_no_item_and_no_wake_up() {
         },
     );
     assert!(points >= 90, "{points}");
+}
+
+#[test]
+fn an_item_that_comes_back_after_the_close_is_taken_by_those_who_wait() {
+    testing::run(1, |rt| async move {
+        let queue = queue(2);
+        let (mut first, mut second, mut third) = (queue.pop(), queue.pop(), queue.pop());
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        queue.push(0, "item").await.expect("open");
+        queue.close();
+        // Promised to the first, who may still leave without it: so nobody is told yet that there is nothing left.
+        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
+        assert_eq!(queue.try_pop(), Err(TryPopError::Empty));
+        drop(first);
+        let last = rt.timeout(Duration::from_secs(1), future::join(second, third)).await;
+        assert_eq!(last.expect("both are woken"), (Some("item"), None));
+        assert_eq!(queue.try_pop(), Err(TryPopError::Closed));
+    });
 }
 
 #[test]
