@@ -21,7 +21,7 @@ pub enum MissedTicks {
     Burst,
 }
 
-/// A regular tick, by [`Rt::interval`](super::Rt::interval). The first comes at once.
+/// A regular tick, by [`Rt::interval`](super::Rt::interval). The first comes at once, or when [`reset`](Self::reset) says.
 ///
 /// # Examples
 ///
@@ -52,6 +52,14 @@ impl Interval {
     pub fn missed_ticks(mut self, missed: MissedTicks) -> Self {
         self.missed = missed;
         self
+    }
+
+    /// Makes `at` the time of the next tick, and the beat of all that follow: a heartbeat that starts later, or again.
+    pub fn reset(&mut self, at: Instant) {
+        self.next = at;
+        if let Some(sleep) = &mut self.sleep {
+            sleep.reset(at);
+        }
     }
 
     /// Waits for the next tick and returns the time it was due.

@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    Config, Event, Job, OnFailure, Report, Spec, Status,
+    Config, Event, Job, OnFailure, Report, Spec, Status, TaskId,
     events::Log,
     expiry::{Expiry, Pacer},
     job::{Cell, Control},
@@ -80,6 +80,7 @@ impl Inner {
             let report = state.machine.reject(now, spec, reason);
             drop(state);
             let task = report.name.clone();
+            tracing::warn!(name: "seaworthy.task.rejected", %task, %reason, "a task was not accepted");
             self.drop_quietly(&task, work);
             return Job::rejected(self, JoinError::Rejected { task, reason }, report);
         }
@@ -113,6 +114,7 @@ impl Inner {
         };
         let mut effects = state.settle(now);
         drop(state);
+        trace_end(&report);
         deliver(report);
         let next = effects.first.take();
         effects.carry_out(self);
@@ -141,6 +143,15 @@ impl Inner {
         self.fell(stopped.into_iter().collect());
     }
 
+    /// Cancels the task of that number, if it has not ended.
+    pub(super) fn cancel_by_id(self: &Arc<Self>, id: TaskId) -> bool {
+        let key = self.state.lock().machine.key_of(id);
+        if let Some(key) = key {
+            self.cancel(key, Vec::new());
+        }
+        key.is_some()
+    }
+
     pub(super) fn cancel_all(self: &Arc<Self>, errors: &[String]) {
         let now = self.rt.now();
         let mut state = self.state.lock();
@@ -158,6 +169,7 @@ impl Inner {
             match stopped {
                 Stopped::Running(handle) => handle.stop(),
                 Stopped::Pending { work, handle, error, report } => {
+                    trace_end(&report);
                     self.drop_quietly(&report.name, work);
                     handle.end_unstarted(error, report);
                     fallen += 1;
@@ -226,6 +238,18 @@ impl Inner {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
             self.rt.report_panic(&Panic::new(task.clone(), payload));
         }
+    }
+}
+
+/// Says what went wrong, for those who look at logs and not at reports.
+fn trace_end(report: &Report) {
+    let (task, errors) = (&report.name, &report.errors);
+    match report.status {
+        Status::Failed => tracing::warn!(name: "seaworthy.task.failed", %task, ?errors, "a task failed"),
+        Status::TimedOut => {
+            tracing::warn!(name: "seaworthy.task.timed_out", %task, ?errors, "a task timed out");
+        }
+        _ => {}
     }
 }
 

@@ -153,6 +153,8 @@ pub(super) struct Cell<T> {
     /// The runtime has it: from here its own end is what ends it.
     pub(super) started: AtomicBool,
     pub(super) stopped: AtomicBool,
+    /// Nobody is left to take the result.
+    pub(super) abandoned: AtomicBool,
     /// It may be noted as waiting for a pending task.
     pub(super) waits: AtomicBool,
     pub(super) executor: AtomicWaker,
@@ -203,6 +205,7 @@ impl<T> Cell<T> {
             key: KeyCell::default(),
             started: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             executor: AtomicWaker::new(),
             joiner: AtomicWaker::new(),
@@ -237,7 +240,10 @@ impl<T> Cell<T> {
     fn abandon(&self) {
         let mut outcome = self.outcome.lock();
         match &mut *outcome {
-            live @ (Outcome::Live | Outcome::Withdrawn(_)) => *live = Outcome::Abandoned,
+            live @ (Outcome::Live | Outcome::Withdrawn(_)) => {
+                self.abandoned.store(true, Ordering::Relaxed);
+                *live = Outcome::Abandoned;
+            }
             Outcome::Abandoned => {}
             Outcome::Ended(result, report) => {
                 let (result, name) = (result.take(), report.name.clone());

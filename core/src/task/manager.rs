@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
-    Config, Events, Job, Report, Reservation, Spec, Stats, config::CONCURRENCY_MAX, driver::Inner,
+    Config, Events, Job, Report, Reservation, Spec, Stats, TaskId, config::CONCURRENCY_MAX, driver::Inner,
     work::error_chain,
 };
 use crate::{ConfigError, rt::Rt};
@@ -147,6 +147,13 @@ impl TaskManager {
     /// Dropping the future changes nothing.
     pub async fn idle(&self) {
         self.inner().idle().await;
+    }
+
+    /// Cancels the task of that number, as [`Job::cancel`] does, and says whether there was one that had not ended.
+    ///
+    /// For whoever has a report and not the handle. It costs a look at every task that has not ended.
+    pub fn cancel(&self, id: TaskId) -> bool {
+        self.inner().cancel_by_id(id)
     }
 
     /// Cancels all tasks, queued and running.

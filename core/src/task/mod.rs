@@ -22,7 +22,18 @@
 //!
 //! A task counts as waiting if it polled a pending job in its last poll and still holds it. One that waits for something
 //! else besides, a timer in a `select` for instance, counts too: nested waiting under a bound is better avoided than timed
-//! out. A paused manager (concurrency 0) is not deadlocked.
+//! out; so does one that waits for a job with a queue timeout, which would end by itself. A paused manager (concurrency 0)
+//! is not deadlocked.
+//!
+//! # What the runtime sees
+//!
+//! Tasks run in slots: tasks of the runtime named `task.slot`, each of which runs one managed task after the other. A
+//! deadlock report of the test runtime names the slots; [`TaskManager::reports`] says who is in them.
+//!
+//! # Events
+//!
+//! Each failure, time-out and rejection is also a [`tracing`] event: `seaworthy.task.failed`, `seaworthy.task.timed_out`
+//! and `seaworthy.task.rejected`.
 
 mod config;
 mod driver;

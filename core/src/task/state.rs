@@ -304,6 +304,11 @@ impl<W, H> Machine<W, H> {
         keys
     }
 
+    /// Where the task of that number is, if it has not ended: by looking at all that have not.
+    pub(super) fn key_of(&self, id: TaskId) -> Option<TaskKey> {
+        self.tasks.iter().find(|(_, task)| task.report.id == id).map(|(slot, _)| TaskKey { id, slot })
+    }
+
     pub(super) fn handle(&self, key: TaskKey) -> Option<&H> {
         self.tasks.get(key.slot).filter(|task| task.report.id == key.id).map(|task| &task.handle)
     }

@@ -114,6 +114,15 @@ impl<F: Future> Work<F> {
             End::Cancelled => (Status::Cancelled, Vec::new()),
             End::TimedOut(limit) => (Status::TimedOut, vec![format!("still running after {limit:?}")]),
         };
+        // A result that nobody will take goes before the task counts as ended: nothing of it outlives its manager's rest.
+        let end = if this.cell.abandoned.load(Ordering::Relaxed) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(end))) {
+                inner.rt.report_panic(&Panic::new(this.cell.name(), payload));
+            }
+            End::Cancelled
+        } else {
+            end
+        };
         inner.end(key, status, errors, |report| {
             let result = end.into_result(&report.name);
             this.cell.end(result, report);

@@ -155,3 +155,17 @@ fn forks_of_one_label_differ_and_do_not_shift_each_other() {
     let (third, second) = draw(false);
     assert_ne!(third, second);
 }
+
+#[test]
+fn a_reset_interval_ticks_from_then_on() {
+    run(1, |rt| async move {
+        let start = rt.now();
+        let mut interval = rt.interval(Duration::from_secs(10));
+        interval.reset(start + Duration::from_secs(3));
+        assert_eq!(interval.tick().await - start, Duration::from_secs(3));
+        assert_eq!(interval.tick().await - start, Duration::from_secs(13));
+        interval.reset(start + Duration::from_secs(15));
+        assert_eq!(interval.tick().await - start, Duration::from_secs(15));
+        assert_eq!(rt.now() - start, Duration::from_secs(15));
+    });
+}

@@ -850,3 +850,36 @@ fn tasks_that_are_ready_at_once_let_others_run_and_need_no_stack() {
         assert!(turns.load(Ordering::Relaxed) > 60, "{turns:?}");
     });
 }
+
+#[test]
+fn a_result_that_nobody_takes_is_gone_when_the_manager_is_idle() {
+    for_each_seed(0..20, |rt| async move {
+        let tasks = manager(&rt, 2);
+        let alive = Arc::new(AtomicUsize::new(0));
+        for _ in 0..5 {
+            let (result, rt) = (Alive::new(&alive), rt.clone());
+            drop(tasks.submit("task", async move {
+                rt.sleep(SECOND).await;
+                result
+            }));
+        }
+        tasks.idle().await;
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn a_task_can_be_cancelled_by_its_number() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        drop(tasks.submit("running", future::pending::<()>()));
+        drop(tasks.submit("pending", future::pending::<()>()));
+        for report in tasks.reports() {
+            assert!(tasks.cancel(report.id));
+        }
+        tasks.idle().await;
+        let reports = tasks.reports();
+        assert!(reports.iter().all(|report| report.status == Status::Cancelled), "{reports:?}");
+        assert!(!tasks.cancel(reports[0].id), "it has ended");
+    });
+}
