@@ -6,7 +6,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use event_listener::{Event, EventListener};
@@ -97,7 +97,7 @@ impl CancelToken {
     ///
     /// Dropping the future changes nothing.
     pub fn cancelled(&self) -> Cancelled {
-        Cancelled { token: self.clone(), listener: None }
+        Cancelled { token: self.clone(), listener: None, waker: None }
     }
 
     /// Runs `future` until it ends, or drops it when the token is cancelled and returns `None`.
@@ -158,6 +158,8 @@ impl Drop for Node {
 pub struct Cancelled {
     token: CancelToken,
     listener: Option<EventListener>,
+    /// The one the listener has. A poll that brings it again need not take the lock that all listeners share.
+    waker: Option<Waker>,
 }
 
 impl Future for Cancelled {
@@ -168,6 +170,9 @@ impl Future for Cancelled {
             if self.token.is_cancelled() {
                 return Poll::Ready(());
             }
+            if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
             let Some(listener) = &mut self.listener else {
                 // Listen first and look again: a cancel in between is not missed.
                 let listener = self.token.0.event.listen();
@@ -175,9 +180,10 @@ impl Future for Cancelled {
                 continue;
             };
             if Pin::new(listener).poll(cx).is_pending() {
+                self.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            self.listener = None;
+            (self.listener, self.waker) = (None, None);
         }
     }
 }

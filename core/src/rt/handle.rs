@@ -132,7 +132,8 @@ impl Rt {
     /// Runs `future` for at most `limit`, counted from its first `Pending`.
     ///
     /// A future that is ready at its first poll costs no timer and no clock read, and wins even over a limit of zero.
-    /// Ready and expired in one poll: the result wins.
+    /// Ready and expired in one poll: the result wins. It borrows this handle; a task of its own takes a clone along:
+    /// `async move { rt.timeout(limit, future).await }`.
     ///
     /// # Errors
     ///

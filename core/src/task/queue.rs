@@ -46,7 +46,7 @@ pub struct PriorityQueue<T> {
     shared: Arc<Mutex<State<T>>>,
 }
 
-/// How many items are taken without a wait before others get a chance to run.
+/// How many items are taken, or queued, without a wait before others get a chance to run.
 const IMMEDIATE_MAX: u32 = 128;
 
 struct State<T> {
@@ -56,7 +56,8 @@ struct State<T> {
     consumers: WaitQueue<()>,
     /// A grant is the right to one free place.
     producers: WaitQueue<()>,
-    immediate: u32,
+    taken_at_once: u32,
+    queued_at_once: u32,
     closed: bool,
 }
 
@@ -103,13 +104,17 @@ impl<T> PriorityQueue<T> {
             // Each waiter is a future that its owner holds; the bound is theirs.
             consumers: WaitQueue::new(usize::MAX),
             producers: WaitQueue::new(usize::MAX),
-            immediate: 0,
+            taken_at_once: 0,
+            queued_at_once: 0,
             closed: false,
         };
         Ok(Self { shared: Arc::new(Mutex::new(state)) })
     }
 
     /// Queues `item`, waiting for room if there is none.
+    ///
+    /// Once in 128 items for which there was room at once it lets other tasks run, so a producer whose consumers are quick
+    /// starves nobody.
     ///
     /// # Errors
     ///
@@ -119,7 +124,7 @@ impl<T> PriorityQueue<T> {
     ///
     /// Dropped while it waits, the item was not queued and is dropped with it; the next in line takes its place.
     pub fn push(&self, priority: i32, item: T) -> Push<'_, T> {
-        Push { queue: self, key: Key::strict(priority), item: Some(item), ticket: None }
+        Push { queue: self, key: Key::strict(priority), item: Some(item), ticket: None, yielded: false }
     }
 
     /// Takes the first item, waiting for one if there is none. `None` when the queue is closed and empty.
@@ -255,17 +260,17 @@ impl<T> Future for Pop<'_, T> {
             if state.is_over() {
                 return Poll::Ready(None);
             }
-            state.immediate = 0;
+            state.taken_at_once = 0;
             self.ticket = state.consumers.join(Key::default(), cx.waker().clone()).ok();
             return Poll::Pending;
-        } else if state.immediate >= IMMEDIATE_MAX && !self.yielded {
-            state.immediate = 0;
+        } else if state.taken_at_once >= IMMEDIATE_MAX && !self.yielded {
+            state.taken_at_once = 0;
             drop(state);
             self.yielded = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         } else {
-            state.immediate += 1;
+            state.taken_at_once += 1;
         }
         Poll::Ready(take(state))
     }
@@ -288,6 +293,7 @@ pub struct Push<'a, T> {
     key: Key,
     item: Option<T>,
     ticket: Option<Ticket>,
+    yielded: bool,
 }
 
 impl<T> Unpin for Push<'_, T> {}
@@ -304,8 +310,17 @@ impl<T> Future for Push<'_, T> {
                     return Poll::Pending;
                 }
             } else if !state.has_room() {
+                state.queued_at_once = 0;
                 self.ticket = state.producers.join(self.key, cx.waker().clone()).ok();
                 return Poll::Pending;
+            } else if state.queued_at_once >= IMMEDIATE_MAX && !self.yielded {
+                state.queued_at_once = 0;
+                drop(state);
+                self.yielded = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            } else {
+                state.queued_at_once += 1;
             }
         }
         let Some(item) = self.item.take() else { return Poll::Ready(Ok(())) };

@@ -242,14 +242,9 @@ fn a_dropped_push_gives_its_place_to_the_next() {
     assert!(points >= 90, "{points}");
 }
 
-#[test]
-fn a_consumer_of_a_full_queue_lets_others_run() {
+/// How often another task gets a turn while `work` runs.
+fn turns_of_others<F: Future<Output = ()> + Send + 'static>(work: F) -> usize {
     testing::run(3, |rt| async move {
-        let queue = queue(100_000);
-        for _ in 0..10_000 {
-            queue.try_push(0, ()).expect("room");
-        }
-        queue.close();
         let turns = Arc::new(AtomicUsize::new(0));
         let other = rt.spawn("other", {
             let turns = turns.clone();
@@ -260,12 +255,25 @@ fn a_consumer_of_a_full_queue_lets_others_run() {
                 }
             }
         });
-        let consumer = rt.spawn("consumer", async move { while queue.pop().await.is_some() {} });
-        consumer.await.expect("no panic");
+        rt.spawn("work", work).await.expect("no panic");
         drop(other);
-        // Once in 128 items, and it is a coin toss who runs next.
-        assert!(turns.load(Ordering::Relaxed) > 30, "{turns:?}");
-    });
+        turns.load(Ordering::Relaxed)
+    })
+}
+
+#[test]
+fn a_consumer_of_a_full_queue_and_a_producer_of_an_empty_one_let_others_run() {
+    let queue = queue(100_000);
+    let full = queue.clone();
+    let produce = async move {
+        for _ in 0..10_000 {
+            full.push(0, ()).await.expect("room");
+        }
+        full.close();
+    };
+    // Once in 128 items, and it is a coin toss who runs next.
+    assert!(turns_of_others(produce) > 30);
+    assert!(turns_of_others(async move { while queue.pop().await.is_some() {} }) > 30);
 }
 
 /// Polls once, and says what came of it.
