@@ -1,0 +1,96 @@
+//! What can be seen from outside.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures::{FutureExt, StreamExt};
+
+use super::{
+    super::{Config, Event, Spec, TaskManager},
+    Alive, SECOND, manager, sleeper,
+};
+use crate::testing::{self, for_each_seed};
+
+#[test]
+fn events_tell_each_step_once_and_in_order_and_end() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        let events = tasks.events();
+        tasks.submit("a", sleeper(&rt, 1));
+        tasks.submit("b", async { panic!("boom") });
+        drop(tasks.submit("c", async {}).cancel());
+        tasks.shutdown(9 * SECOND).await;
+        let told: Vec<_> = events
+            .map(|event| match event {
+                Event::Changed { name, status, .. } => format!("{name} {status}"),
+                Event::Missed(_) => "missed".to_owned(),
+            })
+            .collect()
+            .await;
+        let expected = ["a pending", "a running", "b pending", "c pending", "c cancelled"];
+        assert_eq!(told, [&expected[..], &["a completed", "b running", "b failed"]].concat());
+    });
+}
+
+#[test]
+fn a_slow_reader_of_events_is_told_what_it_missed() {
+    testing::run(1, |rt| async move {
+        let tasks = TaskManager::new(&rt, Config { events_max: 4, ..Config::default() }).unwrap();
+        let mut events = tasks.events();
+        for _ in 0..10 {
+            tasks.submit("task", async {});
+        }
+        tasks.run_all().await;
+        assert_eq!(events.next().await, Some(Event::Missed(26)));
+        assert_eq!(std::iter::from_fn(|| events.next().now_or_never()).count(), 4);
+    });
+}
+
+#[test]
+fn a_report_says_when_and_how_often() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 1);
+        tasks.submit("first", sleeper(&rt, 2));
+        let job = tasks.submit(Spec::new("second").priority(-1), sleeper(&rt, 3));
+        assert_eq!((job.report().attempts, job.report().queue_wait()), (0, None));
+        tasks.idle().await;
+        let report = job.report();
+        assert_eq!((report.queue_wait(), report.run_time()), (Some(2 * SECOND), Some(3 * SECOND)));
+        assert_eq!((report.attempts, report.priority, report.name.as_ref()), (1, -1, "second"));
+    });
+}
+
+#[test]
+fn idle_is_told_when_the_last_pending_task_is_cancelled() {
+    testing::run(1, |rt| async move {
+        let tasks = Arc::new(manager(&rt, 1));
+        tasks.set_concurrency(0).unwrap();
+        let job = tasks.submit("pending", async {});
+        let waiter = rt.spawn("waiter", {
+            let tasks = tasks.clone();
+            async move { tasks.idle().await }
+        });
+        rt.sleep(SECOND).await;
+        drop(job.cancel());
+        waiter.await.unwrap();
+    });
+}
+
+#[test]
+fn a_result_that_nobody_takes_is_gone_when_the_manager_is_idle() {
+    for_each_seed(0..20, |rt| async move {
+        let tasks = manager(&rt, 2);
+        let alive = Arc::new(AtomicUsize::new(0));
+        for _ in 0..5 {
+            let (result, rt) = (Alive::new(&alive), rt.clone());
+            drop(tasks.submit("task", async move {
+                rt.sleep(SECOND).await;
+                result
+            }));
+        }
+        tasks.idle().await;
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
+    });
+}
