@@ -4,6 +4,7 @@ mod blocking;
 mod cancel;
 mod connect;
 mod counting;
+mod drop_points;
 mod scope;
 mod span;
 mod task;
