@@ -80,7 +80,7 @@ impl Inner {
             let report = state.machine.reject(now, spec, reason);
             drop(state);
             let task = report.name.clone();
-            tracing::warn!(name: "seaworthy.task.rejected", %task, %reason, "a task was not accepted");
+            tracing::debug!(name: "seaworthy.task.rejected", %task, %reason, "a task was not accepted");
             self.drop_quietly(&task, work);
             return Job::rejected(self, JoinError::Rejected { task, reason }, report);
         }
@@ -245,9 +245,9 @@ impl Inner {
 fn trace_end(report: &Report) {
     let (task, errors) = (&report.name, &report.errors);
     match report.status {
-        Status::Failed => tracing::warn!(name: "seaworthy.task.failed", %task, ?errors, "a task failed"),
+        Status::Failed => tracing::debug!(name: "seaworthy.task.failed", %task, ?errors, "a task failed"),
         Status::TimedOut => {
-            tracing::warn!(name: "seaworthy.task.timed_out", %task, ?errors, "a task timed out");
+            tracing::debug!(name: "seaworthy.task.timed_out", %task, ?errors, "a task timed out");
         }
         _ => {}
     }

@@ -32,8 +32,8 @@
 //!
 //! # Events
 //!
-//! Each failure, time-out and rejection is also a [`tracing`] event: `seaworthy.task.failed`, `seaworthy.task.timed_out`
-//! and `seaworthy.task.rejected`.
+//! A panic is also a [`tracing`] event at the level of a warning, `seaworthy.task.panicked`; each failure, time-out and
+//! rejection is one for debugging: `seaworthy.task.failed`, `seaworthy.task.timed_out`, `seaworthy.task.rejected`.
 
 mod config;
 mod driver;

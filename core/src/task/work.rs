@@ -110,7 +110,11 @@ impl<F: Future> Work<F> {
                 Ok(Some(errors)) => (Status::Failed, errors),
                 Err(_) => (Status::Failed, vec!["an error that panicked when it was shown".to_owned()]),
             },
-            End::Panicked(payload) => (Status::Failed, vec![format!("panicked: {}", panic_text(payload))]),
+            End::Panicked(payload) => {
+                let (task, message) = (this.cell.name(), panic_text(payload));
+                tracing::warn!(name: "seaworthy.task.panicked", %task, message, "a task panicked");
+                (Status::Failed, vec![format!("panicked: {message}")])
+            }
             End::Cancelled => (Status::Cancelled, Vec::new()),
             End::TimedOut(limit) => (Status::TimedOut, vec![format!("still running after {limit:?}")]),
         };
