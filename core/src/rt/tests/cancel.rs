@@ -151,3 +151,21 @@ fn a_shield_returns_the_value_or_the_panic() {
     });
     assert_eq!(reported, ("audit".to_owned(), "nobody sees it".to_owned()));
 }
+
+#[test]
+fn a_cancel_wakes_everyone_who_waits_for_the_token() {
+    run(1, |rt| async move {
+        let token = CancelToken::new();
+        let waiting: Vec<_> = (0..5)
+            .map(|_| {
+                let token = token.clone();
+                rt.spawn("waiting", async move { token.cancelled().await })
+            })
+            .collect();
+        rt.sleep(secs(1)).await;
+        token.cancel();
+        for waiting in waiting {
+            waiting.await.unwrap();
+        }
+    });
+}

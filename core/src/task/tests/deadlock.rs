@@ -126,3 +126,26 @@ fn a_task_that_went_on_without_what_it_waited_for_does_not_count_as_waiting() {
         assert_eq!(patient.await.unwrap(), "done");
     });
 }
+
+#[test]
+fn a_task_that_holds_a_job_and_waits_for_something_else_does_not_count_as_waiting() {
+    testing::run(1, |rt| async move {
+        let tasks = manager(&rt, 2);
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        tasks.submit("busy", async move {
+            let mut child = submitter.submit(Spec::new("child").priority(-9), async {});
+            assert!(inner.timeout(SECOND, &mut child).await.is_err(), "it cannot start yet");
+            // From its next poll on it waits for these, and for the child no more.
+            inner.sleep(SECOND / 2).await;
+            inner.sleep(9 * SECOND).await;
+            assert!(matches!(child.await, Err(JoinError::WouldDeadlock { .. })));
+        });
+        let (submitter, inner) = (tasks.submitter(), rt.clone());
+        let patient = tasks.submit("patient", async move {
+            inner.sleep(2 * SECOND).await;
+            submitter.submit("child", async { "done" }).await
+        });
+        // At 2 s `busy` sleeps, so `patient` may wait. At 10.5 s `busy` waits, too, and is the last to do so.
+        assert_eq!(patient.await.unwrap().unwrap(), "done");
+    });
+}
