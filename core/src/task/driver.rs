@@ -133,10 +133,10 @@ impl Inner {
         self.fell(pending);
     }
 
-    pub(super) fn cancel(self: &Arc<Self>, key: TaskKey, errors: Vec<String>) {
+    pub(super) fn cancel(self: &Arc<Self>, key: TaskKey) {
         let now = self.rt.now();
         let mut state = self.state.lock();
-        let stopped = state.withdraw(now, key, Status::Cancelled, errors);
+        let stopped = state.withdraw(now, key, Vec::new());
         let effects = state.settle(now);
         drop(state);
         effects.carry_out(self);
@@ -147,7 +147,7 @@ impl Inner {
     pub(super) fn cancel_by_id(self: &Arc<Self>, id: TaskId) -> bool {
         let key = self.state.lock().machine.key_of(id);
         if let Some(key) = key {
-            self.cancel(key, Vec::new());
+            self.cancel(key);
         }
         key.is_some()
     }
@@ -241,6 +241,10 @@ impl Inner {
     }
 }
 
+fn cancelled(report: &Report) -> JoinError {
+    JoinError::Cancelled { task: report.name.clone() }
+}
+
 /// Says what went wrong, for those who look at logs and not at reports.
 fn trace_end(report: &Report) {
     let (task, errors) = (&report.name, &report.errors);
@@ -271,16 +275,9 @@ impl State {
         }
     }
 
-    /// Ends a pending task, or says how to stop a running one. Hand the result to [`Inner::fell`].
-    fn withdraw(
-        &mut self,
-        now: Instant,
-        key: TaskKey,
-        status: Status,
-        errors: Vec<String>,
-    ) -> Option<Stopped> {
-        let error = |report: &Report| JoinError::Cancelled { task: report.name.clone() };
-        self.withdraw_as(now, key, status, errors, error)
+    /// Cancels a pending task, or says how to stop a running one. Hand the result to [`Inner::fell`].
+    fn withdraw(&mut self, now: Instant, key: TaskKey, errors: Vec<String>) -> Option<Stopped> {
+        self.withdraw_as(now, key, Status::Cancelled, errors, cancelled)
             .or_else(|| self.machine.handle(key).map(|handle| Stopped::Running(Arc::clone(handle))))
     }
 
@@ -301,7 +298,6 @@ impl State {
     }
 
     fn withdraw_pending(&mut self, now: Instant, errors: &[String]) -> Vec<Stopped> {
-        let cancelled = |report: &Report| JoinError::Cancelled { task: report.name.clone() };
         if self.machine.stats().pending == 0 {
             // As it is for all but the first of many tasks that end with their runtime.
             return Vec::new();
@@ -313,7 +309,7 @@ impl State {
 
     fn withdraw_all(&mut self, now: Instant, errors: &[String]) -> Vec<Stopped> {
         let keys = self.machine.live().into_iter();
-        keys.filter_map(|key| self.withdraw(now, key, Status::Cancelled, errors.to_vec())).collect()
+        keys.filter_map(|key| self.withdraw(now, key, errors.to_vec())).collect()
     }
 
     /// Starts what may start, and says what else follows from a change. Every change ends with it.

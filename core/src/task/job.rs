@@ -65,7 +65,7 @@ impl<T: Send + 'static> Job<T> {
     /// Dropping the returned future does not revoke the cancellation.
     pub fn cancel(self) -> CancelJob<T> {
         if let Some(key) = self.cell.key.get() {
-            self.cell.inner.cancel(key, Vec::new());
+            self.cell.inner.cancel(key);
         }
         CancelJob(self)
     }
