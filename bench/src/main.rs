@@ -1,8 +1,12 @@
 //! Seaworthy's components side by side with their peers: `just bench`, `just bench tasks`, `just bench tasks/queue`.
 
 mod harness;
+mod limit;
+mod pool;
+mod resilience;
 mod runtime;
 mod runtimes;
+mod stream;
 mod tasks;
 
 use std::thread;

@@ -3,7 +3,11 @@
 //! Use the crate `seaworthy`, which adds the bindings to tokio and smol. This one knows no runtime: it is written
 //! against `futures` traits and [`rt`], and runs on whatever implements [`rt::Runtime`].
 
+pub mod limit;
+pub mod pool;
+pub mod resilience;
 pub mod rt;
+pub mod stream;
 pub mod task;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

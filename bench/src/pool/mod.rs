@@ -1,0 +1,1 @@
+//! The component `pool` and its peers.

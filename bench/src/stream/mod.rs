@@ -1,0 +1,1 @@
+//! The component `stream` and its peers.

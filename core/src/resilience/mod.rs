@@ -1,0 +1,1 @@
+//! What to do when a dependency fails: retries, circuit breakers, policies over them, and orchestrated tasks.

@@ -1,0 +1,1 @@
+//! Streams: generators, merging, batches, and concurrent mapping.
