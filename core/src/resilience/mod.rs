@@ -1,1 +1,9 @@
 //! What to do when a dependency fails: retries, circuit breakers, policies over them, and orchestrated tasks.
+
+pub mod budget;
+pub mod retry;
+
+pub use budget::Budget;
+pub use retry::{Attempt, Retry};
+
+pub use crate::time::{Backoff, Jitter};
