@@ -28,7 +28,11 @@ impl Config {
         check_ratio("resilience::budget::Config::ratio", ratio)?;
         if !(1..=1_000_000_000).contains(&tokens_max) {
             let field = "resilience::budget::Config::tokens_max";
-            return Err(ConfigError::new(field, tokens_max, "1 to 1000000000; to switch retries off, allow 1 attempt"));
+            return Err(ConfigError::new(
+                field,
+                tokens_max,
+                "1 to 1000000000; to switch retries off, allow 1 attempt",
+            ));
         }
         if reserve_per_second > 1_000_000 {
             let field = "resilience::budget::Config::reserve_per_second";

@@ -63,7 +63,9 @@ enum Kind {
 
 /// The budget has nothing left for this retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the retry budget is used up: too many calls are being retried already; fail, and let the backend recover")]
+#[error(
+    "the retry budget is used up: too many calls are being retried already; fail, and let the backend recover"
+)]
 #[non_exhaustive]
 pub struct Exhausted;
 

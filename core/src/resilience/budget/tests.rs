@@ -37,8 +37,11 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn any_config() -> impl Strategy<Value = Config> {
     let ratio = prop_oneof![Just(0.0), Just(0.1), Just(0.6), Just(1.0), 0.0..=3.0];
-    (ratio, 1_u32..8, 0_u32..4)
-        .prop_map(|(ratio, tokens_max, reserve_per_second)| Config { ratio, tokens_max, reserve_per_second })
+    (ratio, 1_u32..8, 0_u32..4).prop_map(|(ratio, tokens_max, reserve_per_second)| Config {
+        ratio,
+        tokens_max,
+        reserve_per_second,
+    })
 }
 
 proptest! {
@@ -194,7 +197,8 @@ fn nonsense_is_refused_by_field() {
         for ratio in [f64::NAN, -0.1, 100.1, f64::INFINITY, f64::NEG_INFINITY] {
             let field = tokens(Config { ratio, ..Config::default() });
             assert_eq!(field, "resilience::budget::Config::ratio");
-            let error = Budget::in_flight(&rt, InFlight { ratio, ..InFlight::default() }).expect_err("nonsense");
+            let error =
+                Budget::in_flight(&rt, InFlight { ratio, ..InFlight::default() }).expect_err("nonsense");
             assert_eq!(error.field, "resilience::budget::InFlight::ratio");
         }
         for tokens_max in [0, 1_000_000_001] {

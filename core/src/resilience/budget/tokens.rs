@@ -64,7 +64,8 @@ impl Tokens {
     }
 
     fn add(&self, amount: u64) {
-        let filled = |level: u64| (level < self.level_max).then(|| level.saturating_add(amount).min(self.level_max));
+        let filled =
+            |level: u64| (level < self.level_max).then(|| level.saturating_add(amount).min(self.level_max));
         if amount > 0 && self.level.load(Ordering::Relaxed) < self.level_max {
             self.level.try_update(Ordering::Relaxed, Ordering::Relaxed, filled).ok();
         }

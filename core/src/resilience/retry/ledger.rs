@@ -39,7 +39,12 @@ pub enum Ending {
 }
 
 impl Record {
-    pub(super) fn new(number: u32, started: Option<Instant>, ended: Instant, verdict: Option<Verdict>) -> Self {
+    pub(super) fn new(
+        number: u32,
+        started: Option<Instant>,
+        ended: Instant,
+        verdict: Option<Verdict>,
+    ) -> Self {
         Self {
             number,
             started,

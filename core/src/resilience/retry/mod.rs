@@ -34,6 +34,6 @@ pub use attempt::Attempt;
 pub use classify::{Classify, RetryErrors, Verdict};
 pub use config::{Config, Nested};
 pub use error::{RetryError, Stop};
-pub use ledger::{Ledger, Record, Ending};
+pub use ledger::{Ending, Ledger, Record};
 pub use run::Retry;
 pub use stats::Stats;
