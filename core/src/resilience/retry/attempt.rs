@@ -37,8 +37,28 @@ pub struct Attempt {
     pub(in crate::resilience) number: u32,
     pub(in crate::resilience) attempts_max: u32,
     pub(in crate::resilience) hedge: u32,
-    pub(in crate::resilience) deadline: Option<Deadline>,
-    pub(in crate::resilience) parent: Option<Arc<Self>>,
+    pub(in crate::resilience) context: Context,
+}
+
+/// What all attempts of a call share: its deadline, and what it is part of. A word, so that an attempt is only a few.
+#[derive(Clone, Debug, Default)]
+pub(in crate::resilience) struct Context(Option<Arc<(Option<Deadline>, Option<Attempt>)>>);
+
+impl Context {
+    /// That of a call with this deadline, as a part of `parent`, whose deadline holds, too.
+    #[inline]
+    pub(in crate::resilience) fn new(deadline: Option<&Deadline>, parent: Option<&Attempt>) -> Self {
+        if deadline.is_none() && parent.is_none() {
+            return Self(None);
+        }
+        let deadline = earlier(deadline, parent.and_then(Attempt::deadline));
+        Self(Some(Arc::new((deadline, parent.cloned()))))
+    }
+
+    #[inline]
+    pub(in crate::resilience) fn deadline(&self) -> Option<&Deadline> {
+        self.0.as_ref()?.0.as_ref()
+    }
 }
 
 impl Attempt {
@@ -59,7 +79,7 @@ impl Attempt {
     /// # });
     /// ```
     pub fn within(deadline: Deadline) -> Self {
-        Self { number: 1, attempts_max: 1, hedge: 0, deadline: Some(deadline), parent: None }
+        Self { number: 1, attempts_max: 1, hedge: 0, context: Context::new(Some(&deadline), None) }
     }
 
     /// Its number, from 1.
@@ -89,17 +109,17 @@ impl Attempt {
 
     /// The deadline of the call, if it has one.
     pub fn deadline(&self) -> Option<&Deadline> {
-        self.deadline.as_ref()
+        self.context.deadline()
     }
 
     /// How much time is left to it, if that is limited: for the timeout of a request that is sent on.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.as_ref().map(Deadline::remaining)
+        self.deadline().map(Deadline::remaining)
     }
 
     /// The attempt of the outer retry that this one is part of.
     pub fn parent(&self) -> Option<&Self> {
-        self.parent.as_deref()
+        self.context.0.as_ref()?.1.as_ref()
     }
 
     /// Whether a retry may still be made by this call or one around it that would repeat this attempt.
@@ -109,7 +129,7 @@ impl Attempt {
 }
 
 /// The deadline that ends first.
-pub(in crate::resilience) fn earlier(a: Option<&Deadline>, b: Option<&Deadline>) -> Option<Deadline> {
+fn earlier(a: Option<&Deadline>, b: Option<&Deadline>) -> Option<Deadline> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if b.at() < a.at() { b } else { a }.clone()),
         (one, other) => one.or(other).cloned(),

@@ -1,15 +1,20 @@
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Attempt, Classify, Config, Ledger, Record, RetryError, RetryErrors, Stats, Stop, Verdict,
-    attempt::earlier,
+    attempt::Context,
     state::{Machine, Next},
     stats::{Counters, Tally},
     within::within,
 };
 use crate::{
     ConfigError,
-    resilience::Budget,
+    resilience::{Budget, budget},
     rt::{Rng, Rt, yield_now},
     time::Deadline,
 };
@@ -180,6 +185,7 @@ impl<C> Retry<C> {
         self.shared.counters.stats()
     }
 
+    /// The first attempt. What follows a failure is another future, on the heap: this one stays small and quick.
     async fn drive<T, E, F, Fut>(
         &self,
         parent: Option<&Attempt>,
@@ -191,78 +197,100 @@ impl<C> Retry<C> {
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        let Shared { rt, config, rng, counters } = &*self.shared;
-        let mut machine = Machine::new(config, config.is_nested_in(parent));
-        let deadline = earlier(self.deadline.as_ref(), parent.and_then(Attempt::deadline));
-        let parent = parent.cloned().map(Arc::new);
+        let Shared { rt, config, .. } = &*self.shared;
+        let is_nested = config.is_nested_in(parent);
+        let attempts_max = if is_nested { 1 } else { config.attempts_max };
+        let context = Context::new(self.deadline.as_ref(), parent);
+        let deadline = context.deadline();
         let call = self.budget.as_ref().map(Budget::begin);
-        let mut timed = traced || deadline.is_some();
-        let mut ledger = Ledger::default();
-        let (mut last, mut tally, mut permit) = (None, None, None);
-        loop {
-            let started = timed.then(|| rt.now());
-            let attempt = Attempt {
-                number: machine.number(),
-                attempts_max: machine.attempts_max(),
-                hedge: 0,
-                deadline: deadline.clone(),
-                parent: parent.clone(),
-            };
-            let ended = within(rt, deadline.as_ref(), operation(attempt)).await;
-            let verdict = ended.as_ref().ok().map(|result| self.classify.verdict(result));
-            // Law 7: the usual end.
-            if !timed
-                && verdict == Some(Verdict::Done)
-                && let Ok(Ok(value)) = ended
-            {
-                return Ok((value, ledger));
-            }
-            timed = true;
+        let started = (traced || deadline.is_some()).then(|| rt.now());
+        // Made in place: to move it costs more than to make it.
+        let attempt = operation(Attempt { number: 1, attempts_max, hedge: 0, context: context.clone() });
+        let ended = within(deadline, attempt).await;
+        let verdict = ended.as_ref().map(|result| self.classify.verdict(result));
+        // Law 7: the usual end.
+        if !traced
+            && verdict == Some(Verdict::Done)
+            && let Some(Ok(value)) = ended
+        {
+            return Ok((value, Ledger::default()));
+        }
+        let machine = Machine::new(config, is_nested);
+        Box::pin(self.go_on(Course { machine, context, call, started }, ended, verdict, operation)).await
+    }
+
+    /// What follows the first attempt, which ended so.
+    async fn go_on<T, E, F, Fut>(
+        &self,
+        course: Course<'_>,
+        mut ended: Option<Result<T, E>>,
+        mut verdict: Option<Verdict>,
+        mut operation: F,
+    ) -> Result<(T, Ledger), RetryError<E>>
+    where
+        C: Classify<T, E>,
+        F: FnMut(Attempt) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        let Shared { rt, config, rng, counters } = &*self.shared;
+        let Course { mut machine, context, call, mut started } = course;
+        let tally = (verdict != Some(Verdict::Done)).then(|| Tally::new(counters));
+        let (mut ledger, mut last, mut permit) = (Ledger::default(), None, None);
+        let stop = loop {
             drop(permit.take());
             let now = rt.now();
             ledger.push(Record::new(machine.number(), started, now, verdict), config.ledger_max);
-            if verdict != Some(Verdict::Done) {
-                tally.get_or_insert_with(|| Tally::new(counters));
-            }
-            let mut next = verdict.map_or(Next::Stop(Stop::Deadline), |verdict| {
+            let next = verdict.map_or(Next::Stop(Stop::Deadline), |verdict| {
                 let number = tally.as_ref().map_or(0, Tally::number);
                 let delays = || config.backoff.delays(rng.fork("call", number));
-                machine.judge(config, verdict, now, deadline.as_ref().map(Deadline::at), delays)
+                machine.judge(config, verdict, now, context.deadline().map(Deadline::at), delays)
             });
-            if let (Next::Pause(_), Some(call)) = (next, &call) {
+            let pause = match next {
+                Next::Done => break None,
+                Next::Stop(stop) => break Some(stop),
+                Next::Pause(pause) => pause,
+            };
+            if let Some(call) = &call {
                 permit = call.try_retry().ok();
                 if permit.is_none() {
-                    next = Next::Stop(Stop::Budget);
+                    break Some(Stop::Budget);
                 }
             }
-            let stop = match next {
-                Next::Done => None,
-                Next::Stop(stop) => Some(stop),
-                Next::Pause(pause) => {
-                    last = ended.ok().and_then(Result::err).or(last);
-                    ledger.pause(pause);
-                    tracing::debug!(name: "seaworthy.retry.pause", attempt = machine.number(), ?pause);
-                    self::pause(rt, pause).await;
-                    machine.begin_next();
-                    tally.as_ref().inspect(|tally| tally.retry());
-                    continue;
-                }
-            };
-            if let Some(tally) = tally {
-                tally.end(stop);
+            last = ended.and_then(Result::err).or(last);
+            ledger.pause(pause);
+            tracing::debug!(name: "seaworthy.retry.pause", attempt = machine.number(), ?pause);
+            self::pause(rt, pause).await;
+            machine.begin_next();
+            tally.as_ref().inspect(|tally| tally.retry());
+            started = Some(rt.now());
+            let (number, attempts_max) = (machine.number(), machine.attempts_max());
+            let attempt = operation(Attempt { number, attempts_max, hedge: 0, context: context.clone() });
+            ended = within(context.deadline(), attempt).await;
+            verdict = ended.as_ref().map(|result| self.classify.verdict(result));
+        };
+        if let Some(tally) = tally {
+            tally.end(stop);
+        }
+        if let Some(stop) = stop {
+            tracing::debug!(name: "seaworthy.retry.gave_up", attempts = machine.number(), %stop);
+        }
+        match ended {
+            Some(Ok(value)) => Ok((value, ledger)),
+            Some(Err(error)) => {
+                Err(RetryError { last: Some(error), stop: stop.unwrap_or(Stop::Final), ledger })
             }
-            if let Some(stop) = stop {
-                tracing::debug!(name: "seaworthy.retry.gave_up", attempts = machine.number(), %stop);
-            }
-            return match ended {
-                Ok(Ok(value)) => Ok((value, ledger)),
-                Ok(Err(error)) => {
-                    Err(RetryError { last: Some(error), stop: stop.unwrap_or(Stop::Final), ledger })
-                }
-                Err(_) => Err(RetryError { last, stop: Stop::Deadline, ledger }),
-            };
+            None => Err(RetryError { last, stop: Stop::Deadline, ledger }),
         }
     }
+}
+
+/// A call that may need more than one attempt.
+struct Course<'a> {
+    machine: Machine,
+    context: Context,
+    call: Option<budget::Call<'a>>,
+    /// When the first one began, if anyone looked.
+    started: Option<Instant>,
 }
 
 /// Waits; also for no time it lets others run, so that a call that fails at once starves nobody.
