@@ -1,1 +1,3 @@
 //! The component `resilience` and its peers.
+
+pub(crate) mod breaker;
