@@ -25,6 +25,11 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench { name: "resilience/retry", peers: &["backon"], run: resilience::retry::run },
     Bench {
+        name: "resilience/breaker",
+        peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker"],
+        run: resilience::breaker::run,
+    },
+    Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],
         run: runtime::echo::run,

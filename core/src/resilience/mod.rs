@@ -1,8 +1,10 @@
 //! What to do when a dependency fails: retries, circuit breakers, policies over them, and orchestrated tasks.
 
+pub mod breaker;
 pub mod budget;
 pub mod retry;
 
+pub use breaker::CircuitBreaker;
 pub use budget::Budget;
 pub use retry::{Attempt, Retry};
 
