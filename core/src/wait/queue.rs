@@ -116,6 +116,21 @@ impl<G> WaitQueue<G> {
         }
     }
 
+    /// As [`poll`](Self::poll), with a waker of one's own: to be cloned before the lock is taken and dropped when it is
+    /// released. What is in `waker` afterwards is the one that is not needed.
+    pub fn poll_with(&mut self, ticket: &mut Option<Ticket>, waker: &mut Waker) -> Poll<G> {
+        let Some(Ticket(place)) = ticket.take() else { return Poll::Pending };
+        if let Some(Waiter::Waiting(known)) = self.line.get_mut(&place) {
+            std::mem::swap(known, waker);
+            *ticket = Some(Ticket(place));
+            return Poll::Pending;
+        }
+        match self.leave(Ticket(place)) {
+            Left::Granted(grant) => Poll::Ready(grant),
+            Left::Waiting(_) => Poll::Pending,
+        }
+    }
+
     /// Hands `grant` to the first in line and returns its waker, or gives it back if nobody waits.
     pub fn grant(&mut self, grant: G) -> Result<Waker, G> {
         let Some(place) = self.line.advance() else { return Err(grant) };
@@ -175,6 +190,21 @@ mod tests {
 
     fn noop() -> Waker {
         Waker::noop().clone()
+    }
+
+    #[test]
+    fn wakers_are_exchanged_and_none_is_cloned_or_dropped() {
+        let (old, new) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+        let mut line = WaitQueue::new(9);
+        let mut ticket = Some(line.join(Key(0), old.clone().into()).expect("room"));
+        let mut waker = Waker::from(new.clone());
+        assert_eq!(line.poll_with(&mut ticket, &mut waker), Poll::Pending);
+        assert!(waker.will_wake(&old.clone().into()));
+        assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (2, 2));
+        line.grant('a').expect("a waiter").wake();
+        assert_eq!((old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed)), (0, 1));
+        assert_eq!(line.poll_with(&mut ticket, &mut waker), Poll::Ready('a'));
+        assert!(ticket.is_none(), "the ticket is used up");
     }
 
     #[test]
