@@ -39,6 +39,17 @@ pub struct WaitQueue<G> {
 #[must_use = "a waiter that is forgotten keeps what it is granted"]
 pub struct Ticket(Place);
 
+/// Names a waiter to whoever may have to find it out of turn. It is good as long as the [`Ticket`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WaiterId(u32);
+
+impl Ticket {
+    /// The name of who waits here.
+    pub fn waiter(&self) -> WaiterId {
+        WaiterId(self.0.index())
+    }
+}
+
 /// What a waiter that left had. Drop it when the lock is released.
 #[derive(Debug)]
 #[must_use = "a grant that comes back belongs to the next in line"]
@@ -133,8 +144,24 @@ impl<G> WaitQueue<G> {
 
     /// Hands `grant` to the first in line and returns its waker, or gives it back if nobody waits.
     pub fn grant(&mut self, grant: G) -> Result<Waker, G> {
-        let Some(place) = self.line.advance() else { return Err(grant) };
-        let Some(waiter) = self.line.get_mut(&place) else { return Err(grant) };
+        match self.line.advance() {
+            Some(place) => self.grant_at(&place, grant),
+            None => Err(grant),
+        }
+    }
+
+    /// Hands `grant` to that waiter out of turn, to tell it that it need not wait any longer for instance, and returns its
+    /// waker; or gives it back if that one does not wait.
+    pub fn grant_to(&mut self, waiter: WaiterId, grant: G) -> Result<Waker, G> {
+        let place = Place::at(waiter.0);
+        if !self.line.withdraw(&place) {
+            return Err(grant);
+        }
+        self.grant_at(&place, grant)
+    }
+
+    fn grant_at(&mut self, place: &Place, grant: G) -> Result<Waker, G> {
+        let Some(waiter) = self.line.get_mut(place) else { return Err(grant) };
         let before = std::mem::replace(waiter, Waiter::Granted(grant));
         self.granted += 1;
         match before {
@@ -233,6 +260,20 @@ mod tests {
         assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready('a'));
         assert!(second.is_none(), "the ticket is used up");
         assert_eq!(line.grant('b').err(), Some('b'), "nobody waits");
+    }
+
+    #[test]
+    fn a_grant_out_of_turn_goes_to_whom_it_is_meant_for() {
+        let mut line = WaitQueue::new(9);
+        let mut first = Some(line.join(Key(0), noop()).expect("room"));
+        let mut second = Some(line.join(Key(0), noop()).expect("room"));
+        let waiter = second.as_ref().expect("it waits").waiter();
+        line.grant_to(waiter, 'b').expect("it waits").wake();
+        assert_eq!(line.grant_to(waiter, 'c').err(), Some('c'), "it waits no longer");
+        line.grant('a').expect("a waiter").wake();
+        assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready('b'));
+        assert_eq!(line.poll(&mut first, Waker::noop(), &mut None), Poll::Ready('a'));
+        assert_eq!((line.len(), line.granted()), (0, 0));
     }
 
     #[test]
