@@ -2,10 +2,12 @@
 
 pub mod breaker;
 pub mod budget;
+pub mod policy;
 pub mod retry;
 
 pub use breaker::CircuitBreaker;
 pub use budget::Budget;
+pub use policy::{Policy, PolicyError};
 pub use retry::{Attempt, Retry};
 
 pub use crate::time::{Backoff, Jitter};

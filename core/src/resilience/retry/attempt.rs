@@ -129,7 +129,7 @@ impl Attempt {
 }
 
 /// The deadline that ends first.
-fn earlier(a: Option<&Deadline>, b: Option<&Deadline>) -> Option<Deadline> {
+pub(in crate::resilience) fn earlier(a: Option<&Deadline>, b: Option<&Deadline>) -> Option<Deadline> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if b.at() < a.at() { b } else { a }.clone()),
         (one, other) => one.or(other).cloned(),

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::resilience::breaker::Outcome;
+
 /// What a result means to a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -17,6 +19,15 @@ pub enum Verdict {
 pub trait Classify<T, E> {
     /// What `result` means. It runs after each attempt, under no lock.
     fn verdict(&self, result: &Result<T, E>) -> Verdict;
+
+    /// What `result`, judged so, says of the other side to the breaker of a [`Policy`](crate::resilience::Policy).
+    ///
+    /// Unless it is overridden: what is [`Done`](Verdict::Done) is a success, the rest are failures. A type of one's own
+    /// can ignore errors that are the caller's fault.
+    fn outcome(&self, result: &Result<T, E>, verdict: Verdict) -> Outcome {
+        let _ = result;
+        if verdict == Verdict::Done { Outcome::Success } else { Outcome::Failure }
+    }
 }
 
 /// Retries every error and takes every value for an answer: the judge unless another is named.

@@ -16,6 +16,8 @@ pub enum Stop {
     Final,
     /// The retry around this one is to try again.
     Nested,
+    /// A layer of the policy refused the attempt, and waiting for it is of no use.
+    Refused,
 }
 
 /// A call that was given up, by [`Retry::run`](super::Retry::run).
@@ -34,7 +36,7 @@ pub struct RetryError<E> {
 
 impl<E> fmt::Display for RetryError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "gave up after {}: {}", Attempts(&self.ledger), self.stop)
+        write!(f, "gave up after {}: {}", attempts(&self.ledger), self.stop)
     }
 }
 
@@ -52,19 +54,18 @@ impl fmt::Display for Stop {
             Self::Budget => "the retry budget is used up, so that retries do not keep the other side down",
             Self::Final => "another would not help",
             Self::Nested => "trying again is left to the retry around this one",
+            Self::Refused => "what refused it does not say to come back in time",
         })
     }
 }
 
 /// `3 attempts in 1.2s`.
-pub(in crate::resilience) struct Attempts<'a>(pub(in crate::resilience) &'a Ledger);
-
-impl fmt::Display for Attempts<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.attempts() {
+pub(in crate::resilience) fn attempts(ledger: &Ledger) -> impl fmt::Display + '_ {
+    fmt::from_fn(|f| {
+        match ledger.attempts() {
             1 => f.write_str("1 attempt")?,
             many => write!(f, "{many} attempts")?,
         }
-        if self.0.elapsed().is_zero() { Ok(()) } else { write!(f, " in {:?}", self.0.elapsed()) }
-    }
+        if ledger.elapsed().is_zero() { Ok(()) } else { write!(f, " in {:?}", ledger.elapsed()) }
+    })
 }

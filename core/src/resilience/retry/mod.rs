@@ -23,7 +23,7 @@ mod config;
 mod error;
 mod ledger;
 mod run;
-mod state;
+pub(in crate::resilience) mod state;
 mod stats;
 mod within;
 
@@ -37,3 +37,10 @@ pub use error::{RetryError, Stop};
 pub use ledger::{Ending, Ledger, Record};
 pub use run::Retry;
 pub use stats::Stats;
+
+pub(in crate::resilience) use self::{
+    attempt::{Context, earlier},
+    error::attempts,
+    run::pause,
+    within::within,
+};

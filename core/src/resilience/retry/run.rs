@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Attempt, Classify, Config, Ledger, Record, RetryError, RetryErrors, Stats, Stop, Verdict,
+    Attempt, Classify, Config, Ending, Ledger, Record, RetryError, RetryErrors, Stats, Stop, Verdict,
     attempt::Context,
     state::{Machine, Next},
     stats::{Counters, Tally},
@@ -74,7 +74,7 @@ pub struct Retry<C = RetryErrors> {
 pub(in crate::resilience) struct Shared {
     rt: Rt,
     pub(in crate::resilience) config: Config,
-    rng: Rng,
+    pub(in crate::resilience) rng: Rng,
     counters: Counters,
 }
 
@@ -239,7 +239,8 @@ impl<C> Retry<C> {
         let stop = loop {
             drop(permit.take());
             let now = rt.now();
-            ledger.push(Record::new(machine.number(), started, now, verdict), config.ledger_max);
+            let ending = verdict.map_or(Ending::CutOff, Ending::Judged);
+            ledger.push(Record::new(machine.number(), started, now, ending), config.ledger_max);
             let next = verdict.map_or(Next::Stop(Stop::Deadline), |verdict| {
                 let number = tally.as_ref().map_or(0, Tally::number);
                 let delays = || config.backoff.delays(rng.fork("call", number));

@@ -91,7 +91,8 @@ impl<'a> Tally<'a> {
             Some(Stop::Deadline) => deadline,
             Some(Stop::Budget) => budget,
             Some(Stop::Final) => r#final,
-            Some(Stop::Nested) => nested,
+            // A retry alone refuses nothing.
+            Some(Stop::Nested | Stop::Refused) => nested,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.is_over = true;
