@@ -1,9 +1,6 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use super::{
-    Fallback, Hedge, NoFallback, PolicyError, Stats,
-    stats::Counters,
-};
+use super::{Fallback, Hedge, NoFallback, PolicyError, Stats, stats::Counters};
 use crate::{
     limit::{Bulkhead, RateLimiter},
     resilience::{
@@ -232,11 +229,7 @@ impl<C, F> Policy<C, F> {
     /// # Cancel safety
     ///
     /// As [`call`](Self::call).
-    pub async fn call_in<T, E, Op, Fut>(
-        &self,
-        parent: &Attempt,
-        operation: Op,
-    ) -> Result<T, PolicyError<E>>
+    pub async fn call_in<T, E, Op, Fut>(&self, parent: &Attempt, operation: Op) -> Result<T, PolicyError<E>>
     where
         C: Classify<T, E>,
         F: Fallback<T, E>,
@@ -255,10 +248,7 @@ impl<C, F> Policy<C, F> {
     /// # Cancel safety
     ///
     /// As [`call`](Self::call).
-    pub async fn call_traced<T, E, Op, Fut>(
-        &self,
-        operation: Op,
-    ) -> Result<(T, Ledger), PolicyError<E>>
+    pub async fn call_traced<T, E, Op, Fut>(&self, operation: Op) -> Result<(T, Ledger), PolicyError<E>>
     where
         C: Classify<T, E>,
         F: Fallback<T, E>,
@@ -292,8 +282,18 @@ impl Layers {
 
 impl<C, F> fmt::Debug for Policy<C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Layers { name, deadline, retry, hedge, breaker, bulkhead, limiter, attempt_timeout, counters, .. } =
-            &self.layers;
+        let Layers {
+            name,
+            deadline,
+            retry,
+            hedge,
+            breaker,
+            bulkhead,
+            limiter,
+            attempt_timeout,
+            counters,
+            ..
+        } = &self.layers;
         f.debug_struct("Policy")
             .field("name", name)
             .field("deadline", deadline)

@@ -34,7 +34,8 @@ impl<'a, E> Course<'a, E> {
         let number = self.machine.number();
         let waited = now.saturating_duration_since(began);
         // Until it is known how it ended.
-        let record = Record { hedge, waited, duration: None, ..Record::new(number, Some(began), now, Ending::CutOff) };
+        let record =
+            Record { hedge, waited, duration: None, ..Record::new(number, Some(began), now, Ending::CutOff) };
         self.ledger.push(record, self.ledger_max);
         let (attempts_max, context) = (self.machine.attempts_max(), self.context.clone());
         Attempt { number, attempts_max, hedge, context }

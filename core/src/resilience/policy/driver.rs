@@ -7,14 +7,17 @@ use super::{
     sent::{Ended, Sent},
     stats::{Counted, count},
 };
-use crate::{resilience::{
-    Attempt,
-    retry::{
-        Classify, Context, Ending, Ledger, Stop, Verdict, earlier, pause,
-        state::{Machine, Next},
-        within,
+use crate::{
+    resilience::{
+        Attempt,
+        retry::{
+            Classify, Context, Ending, Ledger, Stop, Verdict, earlier, pause,
+            state::{Machine, Next},
+            within,
+        },
     },
-}, time::Deadline};
+    time::Deadline,
+};
 
 /// Why a call was given up: how its last attempt ended, and why there was no other.
 type GivenUp = (Cause, Stop);

@@ -75,64 +75,72 @@ impl<C, F> Policy<C, F> {
         let Layers { rt, name, attempt_timeout, counters, .. } = &self.layers;
         let mut runners = vec![self.runner(course, 0, None)];
         let (mut hedges, mut sleep, mut failed) = (0, None, None);
-        let ended = poll_fn(|cx| loop {
-            let mut index = 0;
-            // In the order of their start: of two that are ready, the earlier wins.
-            while let Some(runner) = runners.get_mut(index) {
-                let ended = match &mut runner.stage {
-                    Stage::Waits(admitted) => match ready_or(admitted.as_mut().poll(cx)) {
-                        None => {
-                            index += 1;
-                            continue;
+        let ended = poll_fn(|cx| {
+            loop {
+                let mut index = 0;
+                // In the order of their start: of two that are ready, the earlier wins.
+                while let Some(runner) = runners.get_mut(index) {
+                    let ended = match &mut runner.stage {
+                        Stage::Waits(admitted) => match ready_or(admitted.as_mut().poll(cx)) {
+                            None => {
+                                index += 1;
+                                continue;
+                            }
+                            Some(Ok(admission)) => {
+                                let attempt = course.send(runner.hedge, runner.began, rt.now());
+                                let sent = Sent::new(
+                                    rt,
+                                    *attempt_timeout,
+                                    &self.classify,
+                                    admission,
+                                    operation(attempt),
+                                );
+                                runner.stage = Stage::Runs(Box::pin(sent));
+                                sleep = (hedges < hedge.hedges_max).then(|| rt.sleep(hedge.delay));
+                                continue;
+                            }
+                            Some(Err(refusal)) => {
+                                course.refused(runner.hedge, runner.began, refusal.layer());
+                                Ended::Refused(refusal)
+                            }
+                        },
+                        Stage::Runs(sent) => match ready_or(sent.as_mut().poll(cx)) {
+                            None => {
+                                index += 1;
+                                continue;
+                            }
+                            Some(ended) => {
+                                course.ended(runner.hedge, ended.ending());
+                                ended
+                            }
+                        },
+                    };
+                    let over = runners.remove(index);
+                    if let Ended::Answered(verdict @ (Verdict::Done | Verdict::Fail), _) = &ended {
+                        if over.hedge > 0 && *verdict == Verdict::Done {
+                            count(&counters.hedges_won);
                         }
-                        Some(Ok(admission)) => {
-                            let attempt = course.send(runner.hedge, runner.began, rt.now());
-                            let sent = Sent::new(rt, *attempt_timeout, &self.classify, admission, operation(attempt));
-                            runner.stage = Stage::Runs(Box::pin(sent));
-                            sleep = (hedges < hedge.hedges_max).then(|| rt.sleep(hedge.delay));
-                            continue;
-                        }
-                        Some(Err(refusal)) => {
-                            course.refused(runner.hedge, runner.began, refusal.layer());
-                            Ended::Refused(refusal)
-                        }
-                    },
-                    Stage::Runs(sent) => match ready_or(sent.as_mut().poll(cx)) {
-                        None => {
-                            index += 1;
-                            continue;
-                        }
-                        Some(ended) => {
-                            course.ended(runner.hedge, ended.ending());
-                            ended
-                        }
-                    },
-                };
-                let over = runners.remove(index);
-                if let Ended::Answered(verdict @ (Verdict::Done | Verdict::Fail), _) = &ended {
-                    if over.hedge > 0 && *verdict == Verdict::Done {
-                        count(&counters.hedges_won);
+                        return Poll::Ready(ended);
                     }
-                    return Poll::Ready(ended);
+                    failed = Some(worse(course, failed.take(), ended));
                 }
-                failed = Some(worse(course, failed.take(), ended));
+                if runners.is_empty()
+                    && let Some(failed) = failed.take()
+                {
+                    return Poll::Ready(failed);
+                }
+                let Some(timer) = &mut sleep else { return Poll::Pending };
+                if Pin::new(timer).poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                sleep = None;
+                // Without leave there is no hedge, and none later: what runs goes on.
+                let Ok(leave) = course.may_repeat() else { return Poll::Pending };
+                hedges += 1;
+                count(&counters.hedges);
+                tracing::debug!(name: "seaworthy.policy.hedge", policy = %name, hedge = hedges);
+                runners.push(self.runner(course, u32::from(hedges), leave));
             }
-            if runners.is_empty()
-                && let Some(failed) = failed.take()
-            {
-                return Poll::Ready(failed);
-            }
-            let Some(timer) = &mut sleep else { return Poll::Pending };
-            if Pin::new(timer).poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            sleep = None;
-            // Without leave there is no hedge, and none later: what runs goes on.
-            let Ok(leave) = course.may_repeat() else { return Poll::Pending };
-            hedges += 1;
-            count(&counters.hedges);
-            tracing::debug!(name: "seaworthy.policy.hedge", policy = %name, hedge = hedges);
-            runners.push(self.runner(course, u32::from(hedges), leave));
         });
         let ended = ended.await;
         drop(runners);

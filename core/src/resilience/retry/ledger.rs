@@ -50,7 +50,12 @@ pub enum Ending {
 }
 
 impl Record {
-    pub(in crate::resilience) fn new(number: u32, started: Option<Instant>, ended: Instant, ending: Ending) -> Self {
+    pub(in crate::resilience) fn new(
+        number: u32,
+        started: Option<Instant>,
+        ended: Instant,
+        ending: Ending,
+    ) -> Self {
         Self {
             number,
             hedge: 0,
@@ -109,7 +114,10 @@ impl Ledger {
 
     /// Ends all attempts that are under way.
     pub(in crate::resilience) fn end_all(&mut self, now: Instant, ending: Ending) {
-        self.records.iter_mut().filter(|record| record.duration.is_none()).for_each(|record| record.end(now, ending));
+        self.records
+            .iter_mut()
+            .filter(|record| record.duration.is_none())
+            .for_each(|record| record.end(now, ending));
     }
 }
 

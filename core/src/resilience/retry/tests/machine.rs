@@ -72,7 +72,7 @@ proptest! {
                     let left = end.expect("there is a deadline").saturating_duration_since(now);
                     prop_assert!(config.backoff.max.max(floor) >= left, "a pause that fits is made");
                 }
-                Next::Stop(Stop::Budget) => prop_assert!(false, "it knows no budget"),
+                Next::Stop(Stop::Budget | Stop::Refused) => prop_assert!(false, "it knows neither"),
                 Next::Pause(pause) => {
                     prop_assert!(matches!(verdict, Verdict::Retry | Verdict::RetryAfter(_)));
                     prop_assert!(pause >= floor && pause <= config.backoff.max.max(floor), "law 2");
