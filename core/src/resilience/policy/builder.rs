@@ -45,20 +45,20 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Policy<C = RetryErrors, F = NoFallback> {
-    pub(super) layers: Layers,
+    pub(in crate::resilience) layers: Layers,
     pub(super) classify: C,
     pub(super) fallback: F,
 }
 
 /// All that knows nothing of what is called.
 #[derive(Clone)]
-pub(super) struct Layers {
+pub(in crate::resilience) struct Layers {
     pub(super) rt: Rt,
-    pub(super) name: TaskName,
+    pub(in crate::resilience) name: TaskName,
     pub(super) deadline: Option<Duration>,
     pub(super) retry: Retry,
     pub(super) hedge: Option<Hedge>,
-    pub(super) breaker: Option<CircuitBreaker>,
+    pub(in crate::resilience) breaker: Option<CircuitBreaker>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) attempt_timeout: Option<Duration>,

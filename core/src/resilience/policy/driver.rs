@@ -24,7 +24,7 @@ type GivenUp = (Cause, Stop);
 
 impl<C, F> Policy<C, F> {
     /// All layers, from the fallback down.
-    pub(super) async fn drive<T, E, Op, Fut>(
+    pub(in crate::resilience) async fn drive<T, E, Op, Fut>(
         &self,
         parent: Option<&Attempt>,
         mut operation: Op,
