@@ -4,5 +4,6 @@
 mod command;
 mod conformance;
 mod dependencies;
+mod policies;
 #[cfg(feature = "serde")]
 mod serde;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{task, time};
+use seaworthy::{resilience, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -29,6 +29,42 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
         ..time::Backoff::default()
     };
     assert_eq!(backoff, expected);
+
+    let policy: resilience::policy::Config = read(
+        r#"{
+            "deadline": "2s", "retry": { "attempts_max": 5, "retry_after_max": "1m", "nested": "multiply" },
+            "budget": { "ratio": 0.2 }, "hedge": { "delay": "150ms" }, "attempt_timeout": null
+        }"#,
+    );
+    let retry = resilience::retry::Config {
+        attempts_max: 5,
+        retry_after_max: Duration::from_secs(60),
+        nested: resilience::retry::Nested::Multiply,
+        ..resilience::retry::Config::default()
+    };
+    let budget = resilience::budget::Config { ratio: 0.2, ..resilience::budget::Config::default() };
+    let hedge = resilience::policy::Hedge { delay: Duration::from_millis(150), hedges_max: 1 };
+    let expected = resilience::policy::Config {
+        deadline: Some(Duration::from_secs(2)),
+        retry: Some(retry),
+        budget: Some(budget),
+        hedge: Some(hedge),
+        ..resilience::policy::Config::default()
+    };
+    assert_eq!(policy, expected);
+
+    let in_flight: resilience::budget::InFlight = read(r#"{ "retries_min": 7 }"#);
+    let expected = resilience::budget::InFlight { retries_min: 7, ..resilience::budget::InFlight::default() };
+    assert_eq!(in_flight, expected);
+
+    let config: resilience::orchestrator::Config = read(r#"{ "mode": { "quorum": 3 }, "tasks_max": 9 }"#);
+    let mode = resilience::orchestrator::Mode::Quorum(3);
+    let expected = resilience::orchestrator::Config {
+        mode,
+        tasks_max: 9,
+        ..resilience::orchestrator::Config::default()
+    };
+    assert_eq!(config, expected);
 
     #[cfg(feature = "tokio")]
     {
