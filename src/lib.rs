@@ -8,6 +8,7 @@
 //!
 //! | module | for |
 //! |---|---|
+//! | [`resilience`] | retries, circuit breakers, policies over them, orchestrated tasks |
 //! | [`rt`] | tasks, scopes, cancelling, timeouts, connections, random numbers |
 //! | [`task`] | a task manager with a bound and priorities that age; a priority queue |
 //! | [`time`] | deadlines that are passed on, pauses that grow |
@@ -41,6 +42,11 @@ pub mod docs_readme {}
 #[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../docs/testing.md")]
 pub mod docs_testing {}
+
+/// See [`docs_testing`].
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/policies.md")]
+pub mod docs_policies {}
 
 /// See [`docs_testing`].
 #[cfg(all(doctest, feature = "testing", feature = "tokio", feature = "smol"))]

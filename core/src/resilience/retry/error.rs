@@ -1,4 +1,4 @@
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use super::Ledger;
 
@@ -66,6 +66,11 @@ pub(in crate::resilience) fn attempts(ledger: &Ledger) -> impl fmt::Display + '_
             1 => f.write_str("1 attempt")?,
             many => write!(f, "{many} attempts")?,
         }
-        if ledger.elapsed().is_zero() { Ok(()) } else { write!(f, " in {:?}", ledger.elapsed()) }
+        // As exact as anyone reads it.
+        let elapsed = match ledger.elapsed() {
+            long if long >= Duration::from_secs(1) => Duration::from_millis(long.as_millis() as u64),
+            short => Duration::from_micros(short.as_micros() as u64),
+        };
+        if elapsed.is_zero() { Ok(()) } else { write!(f, " in {elapsed:?}") }
     })
 }
