@@ -31,7 +31,7 @@ pub(super) struct Shared {
     name: TaskName,
     epoch: Instant,
     config: Config,
-    /// What every failing call writes, on a line of its own.
+    /// The failures that no ring has counted.
     failures: Padded<AtomicU64>,
     rare: Padded<Rare>,
     feed: Arc<Feed>,
@@ -51,7 +51,8 @@ struct Rare {
 /// The window of the closed state, if it needs no lock.
 #[derive(Debug)]
 enum Lane {
-    Ring(Padded<Ring>),
+    /// It counts its failures itself.
+    Ring(Ring),
     Streak(Padded<Streak>),
     Locked,
 }
@@ -111,7 +112,7 @@ impl Shared {
             _ if watched.is_some() => Lane::Locked,
             Window::Calls { last } => {
                 let limit = Limit { calls_min: config.calls_min, percent: config.failure_percent };
-                Lane::Ring(Padded(Ring::new(last, limit)))
+                Lane::Ring(Ring::new(last, limit))
             }
             Window::Consecutive { failures } => Lane::Streak(Padded(Streak::new(failures))),
             Window::Time { .. } => Lane::Locked,
@@ -217,7 +218,7 @@ impl Shared {
         let word = self.word();
         if word.state() == State::Closed && word.generation() == ticket.generation {
             let verdict = match &self.lane {
-                Lane::Ring(ring) => ring.0.report(ticket.generation, failed),
+                Lane::Ring(ring) => ring.report(ticket.generation, failed),
                 Lane::Streak(streak) => streak.0.report(ticket.generation, failed),
                 Lane::Locked => return self.report_to_machine(ticket, outcome),
             };
@@ -235,7 +236,7 @@ impl Shared {
             self.rare.0.late.fetch_add(1, Relaxed);
             return;
         }
-        if failed {
+        if failed && !matches!(self.lane, Lane::Ring(_)) {
             self.failures.0.fetch_add(1, Relaxed);
         }
         if let Verdict::Exceeded { failures, calls } = verdict {
@@ -315,9 +316,10 @@ impl Shared {
         self.with_machine(|machine| {
             machine.advance(now);
             let rare = &self.rare.0;
+            let of_ring = if let Lane::Ring(ring) = &self.lane { ring.failures_total() } else { 0 };
             let (window_failures, window_calls, window_slow) = match (&self.lane, machine.watched()) {
                 _ if machine.state() != State::Closed => (0, 0, 0),
-                (Lane::Ring(ring), _) => with_none_slow(ring.0.count()),
+                (Lane::Ring(ring), _) => with_none_slow(ring.count()),
                 (Lane::Streak(streak), _) => with_none_slow(streak.0.count()),
                 (Lane::Locked, Some(watched)) => watched.count(),
                 (Lane::Locked, None) => (0, 0, 0),
@@ -330,7 +332,7 @@ impl Shared {
                 window_slow,
                 // At most as many as `probes`, a `u32`.
                 probes_in_flight: machine.probes_in_flight() as u32,
-                failures: self.failures.0.load(Relaxed),
+                failures: self.failures.0.load(Relaxed) + of_ring,
                 rejected: rare.rejected.load(Relaxed),
                 ignored: rare.ignored.load(Relaxed),
                 late: rare.late.load(Relaxed),
@@ -364,7 +366,7 @@ impl Shared {
         let (state, generation) = (machine.state(), machine.generation());
         if state == State::Closed {
             match &self.lane {
-                Lane::Ring(ring) => ring.0.start(generation),
+                Lane::Ring(ring) => ring.start(generation),
                 Lane::Streak(streak) => streak.0.start(generation),
                 Lane::Locked => {}
             }

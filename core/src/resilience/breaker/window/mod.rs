@@ -10,8 +10,12 @@ mod tally;
 mod timed;
 mod watched;
 
+#[cfg(test)]
+pub(super) use flights::Flights;
 pub(super) use ring::{Ring, Verdict};
 pub(super) use streak::Streak;
+#[cfg(test)]
+pub(super) use timed::Timed;
 pub(super) use watched::{Excess, Watched};
 
 /// From when on a share of the calls is too much.

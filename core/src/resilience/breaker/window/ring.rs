@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 
 use super::Limit;
 
@@ -26,9 +29,12 @@ use super::Limit;
 /// - The number of calls is set back by a multiple of N long before it could overflow into the era.
 #[derive(Debug)]
 pub(in super::super) struct Ring {
-    head: AtomicU64,
-    /// The low half of the number of the era above, 32 calls below.
-    words: Box<[AtomicU64]>,
+    /// The head, the failures since the ring was made, and the words: the low half of the number of the era above, 32 calls
+    /// below. In one array, so that a report of a small ring has to fetch one line from the other threads and no more.
+    lines: Box<[Line]>,
+    /// A hint: the window seems to be full of successes. On a line that is hardly ever written, so that reports of a window
+    /// with failures in it do not fetch `head` twice, to look at it and to change it.
+    is_quiet: AtomicBool,
     len: u32,
     /// 2⁶⁴ / `len`, rounded up.
     reciprocal: u64,
@@ -36,6 +42,15 @@ pub(in super::super) struct Ring {
     turn: u64,
     limit: Limit,
 }
+
+/// Two cache lines: processors fetch them in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Line([AtomicU64; LINE]);
+
+const LINE: usize = 16;
+/// How many numbers stand before the words.
+const BEFORE: usize = 2;
 
 /// What a report did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +97,10 @@ impl Ring {
     /// For `len` calls, 1 to 10,000, in era 0.
     pub(in super::super) fn new(len: u32, limit: Limit) -> Self {
         debug_assert!((1..=10_000).contains(&len), "checked with the config");
+        let lines = (BEFORE + len.div_ceil(32) as usize).div_ceil(LINE);
         Self {
-            head: AtomicU64::new(0),
-            words: (0..len.div_ceil(32)).map(|_| AtomicU64::new(0)).collect(),
+            lines: (0..lines).map(|_| Line::default()).collect(),
+            is_quiet: AtomicBool::new(false),
             len,
             reciprocal: (u64::MAX / u64::from(len)).saturating_add(1),
             turn: (CALLS >> 1) / u64::from(len) * u64::from(len),
@@ -96,12 +112,24 @@ impl Ring {
         self.len
     }
 
+    fn head(&self) -> &AtomicU64 {
+        &self.lines[0].0[0]
+    }
+
+    fn failures(&self) -> &AtomicU64 {
+        &self.lines[0].0[1]
+    }
+
+    fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.lines.iter().flat_map(|line| &line.0).skip(BEFORE)
+    }
+
     /// Forgets all, for a new era. Under the machine's lock, before anyone can have a permit of that era.
     pub(in super::super) fn start(&self, era: u64) {
-        for word in &self.words {
+        for word in self.words() {
             word.store(era << 32, SeqCst);
         }
-        self.head.store(Head::new(era, 0).0, SeqCst);
+        self.head().store(Head::new(era, 0).0, SeqCst);
     }
 
     #[inline]
@@ -109,49 +137,62 @@ impl Ring {
         if failed {
             return self.failed(era);
         }
-        let head = Head(self.head.load(SeqCst));
-        if !head.is_of(era) {
-            return Verdict::Late;
-        }
-        if head.failures() == 0 && head.calls() >= u64::from(self.len) {
-            return Verdict::Counted;
+        if self.is_quiet.load(Relaxed) {
+            let head = Head(self.head().load(SeqCst));
+            if self.is_full_of_successes(head) && head.is_of(era) {
+                return Verdict::Counted;
+            }
         }
         self.succeeded(era)
     }
 
     fn succeeded(&self, era: u64) -> Verdict {
-        let mut head = Head(self.head.fetch_add(CALL, SeqCst));
+        let mut head = Head(self.head().fetch_add(CALL, SeqCst));
         if !head.is_of(era) {
             return Verdict::Late;
         }
         head.0 += CALL;
-        let place = self.place(head.calls() - 1);
         self.turn_back(era, head.calls() - 1);
-        let (word, bit) = self.locate(place);
+        let (word, bit) = self.locate(self.place(head.calls() - 1));
         if word.load(SeqCst) & bit != 0 && change(word, era, bit, 0) {
             self.uncount(era);
             // One failure less: it was no more before.
             return Verdict::Counted;
+        }
+        if self.is_full_of_successes(head) {
+            self.hint(true);
         }
         // The first look at the rate may be due to a success, when the window has enough calls.
         self.judge(head)
     }
 
     fn failed(&self, era: u64) -> Verdict {
-        let mut head = Head(self.head.fetch_add(CALL + FAILURE, SeqCst));
+        let mut head = Head(self.head().fetch_add(CALL + FAILURE, SeqCst));
         if !head.is_of(era) {
             self.uncount(head.0 >> ERA_SHIFT);
             return Verdict::Late;
         }
         head.0 += CALL + FAILURE;
-        let place = self.place(head.calls() - 1);
+        self.failures().fetch_add(1, Relaxed);
+        self.hint(false);
         self.turn_back(era, head.calls() - 1);
-        let (word, bit) = self.locate(place);
+        let (word, bit) = self.locate(self.place(head.calls() - 1));
         if !change(word, era, 0, bit) {
             // A failure takes the place of one, or the era is over.
             self.uncount(era);
         }
         self.judge(head)
+    }
+
+    fn is_full_of_successes(&self, head: Head) -> bool {
+        head.failures() == 0 && head.calls() >= u64::from(self.len)
+    }
+
+    /// What it says is looked up before it is believed, so it may come late.
+    fn hint(&self, is_quiet: bool) {
+        if self.is_quiet.load(Relaxed) != is_quiet {
+            self.is_quiet.store(is_quiet, Relaxed);
+        }
     }
 
     /// The count is a hint, the bits decide.
@@ -170,21 +211,21 @@ impl Ring {
     /// Takes one off the count, unless the era is over: then the count is another one.
     fn uncount(&self, era: u64) {
         let less = |head: u64| Head(head).is_of(era).then(|| head - FAILURE);
-        let _over = self.head.fetch_update(SeqCst, SeqCst, less);
+        let _over = self.head().fetch_update(SeqCst, SeqCst, less);
     }
 
     /// Sets the number of calls back, if this was the call to do it. The window stays full, and places what they are.
     fn turn_back(&self, era: u64, call: u64) {
         if call == self.turn {
             let less = |head: u64| Head(head).is_of(era).then(|| head - (self.turn - u64::from(self.len)));
-            let _over = self.head.fetch_update(SeqCst, SeqCst, less);
+            let _over = self.head().fetch_update(SeqCst, SeqCst, less);
         }
     }
 
     /// `call % len`, by multiplication: exact for `call` below 2⁴⁸ and `len` below 2¹⁶, because the error of the
     /// reciprocal, less than `len` / 2⁶⁴, times `call` stays below one `len`-th. D. Lemire et al., *Faster remainder by
     /// direct computation*, 2019.
-    fn place(&self, call: u64) -> u32 {
+    pub(in super::super) fn place(&self, call: u64) -> u32 {
         if self.len == 1 {
             return 0;
         }
@@ -193,7 +234,8 @@ impl Ring {
     }
 
     fn locate(&self, place: u32) -> (&AtomicU64, u64) {
-        (&self.words[(place / 32) as usize], 1 << (place % 32))
+        let index = BEFORE + (place / 32) as usize;
+        (&self.lines[index / LINE].0[index % LINE], 1 << (place % 32))
     }
 
     fn calls(&self, head: Head) -> u32 {
@@ -201,12 +243,31 @@ impl Ring {
     }
 
     fn bits(&self) -> u32 {
-        self.words.iter().map(|word| (word.load(SeqCst) as u32).count_ones()).sum()
+        self.words().map(|word| (word.load(SeqCst) as u32).count_ones()).sum()
+    }
+
+    /// How many calls have failed since it was made.
+    pub(in super::super) fn failures_total(&self) -> u64 {
+        self.failures().load(Relaxed)
     }
 
     /// How many calls failed, of how many.
     pub(in super::super) fn count(&self) -> (u32, u32) {
-        (self.bits(), self.calls(Head(self.head.load(SeqCst))))
+        (self.bits(), self.calls(Head(self.head().load(SeqCst))))
+    }
+}
+
+#[cfg(test)]
+impl Ring {
+    /// The hint.
+    pub(in super::super) fn counted(&self) -> u32 {
+        Head(self.head().load(SeqCst)).failures()
+    }
+
+    /// A multiple of the length, at least twice as much.
+    pub(in super::super) fn set_back_at(mut self, turn: u64) -> Self {
+        self.turn = turn;
+        self
     }
 }
 
