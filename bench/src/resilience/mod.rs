@@ -1,3 +1,4 @@
 //! The component `resilience` and its peers.
 
 pub(crate) mod breaker;
+pub(crate) mod defects;
