@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{rt, task, time, wait};
+use crate::{resilience::breaker, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -37,6 +37,14 @@ const _: () = {
     shared::<task::PriorityQueue<Value>>();
     shared::<task::Pop<'static, Value>>();
     shared::<wait::WaitQueue<u8>>();
+
+    shared::<breaker::CircuitBreaker>();
+    shared::<breaker::Breakers>();
+    shared::<breaker::Permit<'static>>();
+    shared::<breaker::OwnedPermit>();
+    shared::<breaker::Events>();
+    shared::<breaker::Rejected>();
+    sent::<breaker::Call<'static, Value, fn()>>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{task, time};
+use seaworthy::{resilience::breaker, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -29,6 +29,13 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
         ..time::Backoff::default()
     };
     assert_eq!(backoff, expected);
+
+    let breaker: breaker::Config = read(
+        r#"{ "window": { "time": { "span": "10s", "buckets": 5 } }, "slow_call_after": "2s", "probes": 3 }"#,
+    );
+    let window = breaker::Window::Time { span: Duration::from_secs(10), buckets: 5 };
+    let slow_call_after = Some(Duration::from_secs(2));
+    assert_eq!(breaker, breaker::Config { window, slow_call_after, probes: 3, ..breaker::Config::default() });
 
     #[cfg(feature = "tokio")]
     {
