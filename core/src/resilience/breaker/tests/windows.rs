@@ -4,7 +4,21 @@ use std::{collections::VecDeque, time::Duration};
 
 use proptest::prelude::*;
 
-use super::super::window::{Flights, Limit, Ring, Streak, Timed, Verdict};
+use super::super::window::{CALL, FAILURE, Flights, Limit, Ring, Streak, Timed, Verdict};
+
+/// What a report does in two steps, with a new era in between.
+#[test]
+fn a_report_that_is_overtaken_by_a_transition_touches_no_bit_of_the_next_era() {
+    let ring = Ring::new(3, Limit { calls_min: 1, percent: 100 });
+    let [failure, success] = [FAILURE, 0].map(|failed| ring.take(0, CALL + failed).expect("its era"));
+    ring.start(1);
+    assert_eq!(ring.settle_failure(0, failure), Verdict::Counted);
+    assert_eq!((ring.count(), ring.counted()), ((0, 0), 0));
+
+    (0..3).for_each(|_| _ = ring.report(1, true));
+    assert_eq!(ring.settle_success(0, success), Verdict::Counted);
+    assert_eq!((ring.count(), ring.counted()), ((3, 3), 3));
+}
 
 proptest! {
     #[test]

@@ -12,6 +12,8 @@ mod watched;
 
 #[cfg(test)]
 pub(super) use flights::Flights;
+#[cfg(test)]
+pub(super) use ring::{CALL, FAILURE};
 pub(super) use ring::{Ring, Verdict};
 pub(super) use streak::Streak;
 #[cfg(test)]
