@@ -23,6 +23,7 @@ struct Bench {
 }
 
 const BENCHES: &[Bench] = &[
+    Bench { name: "resilience/retry", peers: &["backon"], run: resilience::retry::run },
     Bench {
         name: "resilience/breaker",
         peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker"],
@@ -30,7 +31,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "resilience/defects",
-        peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker", "backon"],
+        peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker", "backon", "tower"],
         run: resilience::defects::run,
     },
     Bench {

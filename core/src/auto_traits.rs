@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use crate::{resilience::breaker, rt, task, time, wait};
+use crate::{limit, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -45,6 +46,10 @@ const _: () = {
     shared::<breaker::Events>();
     shared::<breaker::Rejected>();
     sent::<breaker::Call<'static, Value, fn()>>();
+    shared::<limit::Bulkhead>();
+    shared::<limit::Permit>();
+    shared::<limit::bulkhead::Acquiring>();
+    shared::<limit::bulkhead::AcquireError>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

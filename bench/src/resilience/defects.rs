@@ -8,11 +8,19 @@ use failsafe::futures::CircuitBreaker as _;
 use futures::{FutureExt, channel::oneshot, executor::block_on, future::BoxFuture};
 use recloser::{AsyncRecloser, Recloser};
 use seaworthy_core::{
-    resilience::breaker::{CallError, CircuitBreaker, Config, Window},
+    resilience::{
+        Budget,
+        breaker::{CallError, CircuitBreaker, Config, Window},
+        budget,
+    },
     rt::{Rng, Rt},
     time::{Backoff, Jitter},
 };
-use tower::{Service, ServiceExt, service_fn};
+use tower::{
+    Service, ServiceExt,
+    retry::budget::{Budget as _, TpsBudget},
+    service_fn,
+};
 use tower_resilience_circuitbreaker::{CircuitBreakerError, CircuitBreakerLayer};
 
 use crate::{
@@ -31,6 +39,7 @@ pub(crate) fn run(settings: Settings) -> Vec<Table> {
         late_results(settings, rt),
         hung_probe(settings, rt),
         longest_pause(settings),
+        retries(settings, rt),
     ]
 }
 
@@ -137,6 +146,27 @@ fn longest_pause(settings: Settings) -> Table {
             meter.add(longest(&mut backoff.without_max_times().build()));
         })
         .note("backon adds its jitter after the maximum.")
+        .run(settings)
+}
+
+fn retries(settings: Settings, rt: &Rt) -> Table {
+    const CALLS: usize = 1000;
+    counted("Retries let through, of 1,000 calls that all want one, with a budget of 0.6", "retries")
+        .limit(601.0)
+        .ours("Budget, a ratio of 0.6", |meter| {
+            let config = budget::Config { ratio: 0.6, tokens_max: 1, reserve_per_second: 0 };
+            let budget = Budget::new(rt, config).expect("a good config");
+            meter.add((0..CALLS).filter(|_| budget.begin().try_retry().is_ok()).count() as f64);
+        })
+        .peer("tower, TpsBudget::new(10 s, 0, 0.6)", |meter| {
+            let budget = TpsBudget::new(Duration::from_secs(10), 0, 0.6);
+            let is_retried = |_: &usize| {
+                budget.deposit();
+                budget.withdraw()
+            };
+            meter.add((0..CALLS).filter(is_retried).count() as f64);
+        })
+        .note("Neither has a reserve. Ours starts with one token. tower rounds the price of a retry, 1 / 0.6, to 1 (#857).")
         .run(settings)
 }
 

@@ -2,3 +2,4 @@
 
 pub(crate) mod breaker;
 pub(crate) mod defects;
+pub(crate) mod retry;

@@ -1,0 +1,47 @@
+//! Retry, breaker, limiter, bulkhead and deadline around one operation, in the one order in which they work together.
+//!
+//! ```text
+//!  call ──▶ fallback ──▶ deadline ──▶ retry ──▶ hedge ──▶ breaker check ──▶ bulkhead ──▶ limiter ──▶ breaker permit
+//!                                                                                                       │
+//!                                                    operation ◀── attempt timeout ◀─────────────────────┘
+//! ```
+//!
+//! The order is fixed. Whatever is not named is not there. `docs/policies.md` says which to choose.
+//!
+//! # Laws
+//!
+//! 1. Each attempt passes all layers below the retry anew. While a call pauses it holds nothing: no place in the bulkhead,
+//!    no token, no probe.
+//! 2. A call that the breaker would refuse is refused before it waits for anything. A probe is taken last, so none is held
+//!    while its call waits.
+//! 3. What the policy itself refuses is never a failure of the backend: the breaker hears only of attempts that were made.
+//! 4. An attempt that takes longer than one may is a failure and worth another. One that is dropped, by its caller, the
+//!    deadline, or a quicker hedge, says nothing.
+//! 5. An open breaker is waited for like a pause that was asked for: if there are attempts left, and it fits
+//!    `retry_after_max` and the deadline. A full bulkhead or limiter is not: that load is shed.
+//! 6. Retries and hedges are within the budget; a call of which no attempt was made yet needs none.
+//! 7. The error says which layer ended the call, keeps the last error of the operation, and has the ledger.
+//! 8. A call that is dropped at any point leaves nothing behind: no permit, place, slot or probe.
+//!
+//! # Events
+//!
+//! For debugging: `seaworthy.policy.pause`, `seaworthy.policy.hedge` and `seaworthy.policy.gave_up`.
+
+mod admission;
+mod builder;
+mod course;
+mod driver;
+mod error;
+mod fallback;
+mod hedge;
+mod sent;
+mod stats;
+
+#[cfg(test)]
+mod tests;
+
+pub use builder::Policy;
+pub use error::{Cause, Layer, PolicyError, Refusal};
+pub use fallback::{Fallback, NoFallback};
+pub use hedge::Hedge;
+pub use stats::Stats;

@@ -1,0 +1,71 @@
+use std::{error::Error, fmt};
+
+use super::Ledger;
+
+/// Why there was no further attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// As many were made as may be.
+    Attempts,
+    /// The pause before the next one does not fit what is left of the deadline, or the deadline ended an attempt.
+    Deadline,
+    /// The retry budget is used up.
+    Budget,
+    /// The result was judged final.
+    Final,
+    /// The retry around this one is to try again.
+    Nested,
+    /// A layer of the policy refused the attempt, and waiting for it is of no use.
+    Refused,
+}
+
+/// A call that was given up, by [`Retry::run`](super::Retry::run).
+///
+/// Its source is the last error of the operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryError<E> {
+    /// The last error of the operation. None only if the deadline ended the first attempt.
+    pub last: Option<E>,
+    /// Why there was no further attempt.
+    pub stop: Stop,
+    /// The attempts there were.
+    pub ledger: Ledger,
+}
+
+impl<E> fmt::Display for RetryError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gave up after {}: {}", attempts(&self.ledger), self.stop)
+    }
+}
+
+impl<E: Error + 'static> Error for RetryError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.last.as_ref().map(|error| error as _)
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Attempts => "no more are allowed",
+            Self::Deadline => "another does not fit its deadline",
+            Self::Budget => "the retry budget is used up, so that retries do not keep the other side down",
+            Self::Final => "another would not help",
+            Self::Nested => "trying again is left to the retry around this one",
+            Self::Refused => "what refused it does not say to come back in time",
+        })
+    }
+}
+
+/// `3 attempts in 1.2s`.
+pub(in crate::resilience) fn attempts(ledger: &Ledger) -> impl fmt::Display + '_ {
+    fmt::from_fn(|f| {
+        match ledger.attempts() {
+            1 => f.write_str("1 attempt")?,
+            many => write!(f, "{many} attempts")?,
+        }
+        if ledger.elapsed().is_zero() { Ok(()) } else { write!(f, " in {:?}", ledger.elapsed()) }
+    })
+}
