@@ -30,6 +30,11 @@ const BENCHES: &[Bench] = &[
         run: resilience::breaker::run,
     },
     Bench {
+        name: "resilience/defects",
+        peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker", "backon", "tower"],
+        run: resilience::defects::run,
+    },
+    Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],
         run: runtime::echo::run,

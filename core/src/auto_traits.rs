@@ -4,6 +4,8 @@
 use std::cell::Cell;
 
 use crate::{limit, resilience, rt, task, time, wait};
+use crate::{resilience::breaker, rt, task, time, wait};
+use crate::{limit, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -38,6 +40,13 @@ const _: () = {
     shared::<task::Pop<'static, Value>>();
     shared::<wait::WaitQueue<u8>>();
 
+    shared::<breaker::CircuitBreaker>();
+    shared::<breaker::Breakers>();
+    shared::<breaker::Permit<'static>>();
+    shared::<breaker::OwnedPermit>();
+    shared::<breaker::Events>();
+    shared::<breaker::Rejected>();
+    sent::<breaker::Call<'static, Value, fn()>>();
     shared::<limit::Bulkhead>();
     shared::<limit::Permit>();
     shared::<limit::bulkhead::Acquiring>();

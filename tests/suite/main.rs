@@ -1,5 +1,6 @@
 //! What the crates must do together.
 
+mod breaker;
 #[cfg(all(feature = "cli", unix))]
 mod command;
 mod conformance;

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use seaworthy::{resilience, task, time};
+use seaworthy::{resilience::breaker, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -65,6 +66,12 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
         ..resilience::orchestrator::Config::default()
     };
     assert_eq!(config, expected);
+    let breaker: breaker::Config = read(
+        r#"{ "window": { "time": { "span": "10s", "buckets": 5 } }, "slow_call_after": "2s", "probes": 3 }"#,
+    );
+    let window = breaker::Window::Time { span: Duration::from_secs(10), buckets: 5 };
+    let slow_call_after = Some(Duration::from_secs(2));
+    assert_eq!(breaker, breaker::Config { window, slow_call_after, probes: 3, ..breaker::Config::default() });
 
     #[cfg(feature = "tokio")]
     {

@@ -1,4 +1,5 @@
 //! The component `resilience` and its peers.
 
-pub(crate) mod retry;
 pub(crate) mod breaker;
+pub(crate) mod defects;
+pub(crate) mod retry;

@@ -117,40 +117,46 @@ impl Default for Window {
 /// Far enough to mean never, near enough to be added to any clock.
 const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
+macro_rules! field {
+    ($name:literal) => {
+        concat!("resilience::breaker::Config::", $name)
+    };
+}
+
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_window()?;
-        within("failure_percent", self.failure_percent, 1, 100, "1 to 100")?;
-        within("slow_percent", self.slow_percent, 1, 100, "1 to 100")?;
+        within(field!("failure_percent"), self.failure_percent, 1, 100, "1 to 100")?;
+        within(field!("slow_percent"), self.slow_percent, 1, 100, "1 to 100")?;
         if let Some(after) = self.slow_call_after {
-            positive("slow_call_after", after)?;
+            positive(field!("slow_call_after"), after)?;
         }
         self.open_for.check()?;
-        positive("open_for.initial", self.open_for.initial)?;
-        positive("open_for.max", self.open_for.max)?;
-        within("probes", self.probes, 1, 1_000, "1 to 1000")?;
-        within("successes_to_close", self.successes_to_close, 1, 1_000_000, "1 to 1000000")?;
-        positive("probe_lease", self.probe_lease)?;
+        positive(field!("open_for.initial"), self.open_for.initial)?;
+        positive(field!("open_for.max"), self.open_for.max)?;
+        within(field!("probes"), self.probes, 1, 1_000, "1 to 1000")?;
+        within(field!("successes_to_close"), self.successes_to_close, 1, 1_000_000, "1 to 1000000")?;
+        positive(field!("probe_lease"), self.probe_lease)?;
         if !(1..=1_000_000).contains(&self.events_max) {
-            return Err(refused("events_max", self.events_max, "1 to 1000000"));
+            return Err(ConfigError::new(field!("events_max"), self.events_max, "1 to 1000000"));
         }
         Ok(())
     }
 
     fn check_window(&self) -> Result<(), ConfigError> {
-        within("calls_min", self.calls_min, 1, 1_000_000, "1 to 1000000")?;
+        within(field!("calls_min"), self.calls_min, 1, 1_000_000, "1 to 1000000")?;
         match self.window {
             Window::Consecutive { failures } => {
-                within("window.failures", failures, 1, 1_000_000, "1 to 1000000")?;
+                within(field!("window.failures"), failures, 1, 1_000_000, "1 to 1000000")?;
                 if let Some(after) = self.slow_call_after {
                     let allowed = "`None` with `Window::Consecutive`, which knows no slow calls";
-                    return Err(refused("slow_call_after", format!("{after:?}"), allowed));
+                    return Err(ConfigError::new(field!("slow_call_after"), format!("{after:?}"), allowed));
                 }
             }
             Window::Calls { last } => {
-                within("window.last", last, 1, 10_000, "1 to 10000")?;
+                within(field!("window.last"), last, 1, 10_000, "1 to 10000")?;
                 within(
-                    "calls_min",
+                    field!("calls_min"),
                     self.calls_min,
                     1,
                     last,
@@ -159,9 +165,9 @@ impl Config {
             }
             Window::Time { span, buckets } => {
                 if !(Duration::from_millis(1)..=Duration::from_secs(24 * 3600)).contains(&span) {
-                    return Err(refused("window.span", format!("{span:?}"), "1ms to 1day"));
+                    return Err(ConfigError::new(field!("window.span"), format!("{span:?}"), "1ms to 1day"));
                 }
-                within("window.buckets", buckets, 1, 1_000, "1 to 1000")?;
+                within(field!("window.buckets"), buckets, 1, 1_000, "1 to 1000")?;
             }
         }
         Ok(())
@@ -175,17 +181,12 @@ fn within(
     max: u32,
     allowed: &'static str,
 ) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) { Ok(()) } else { Err(refused(field, value, allowed)) }
+    if (min..=max).contains(&value) { Ok(()) } else { Err(ConfigError::new(field, value, allowed)) }
 }
 
 fn positive(field: &'static str, value: Duration) -> Result<(), ConfigError> {
     if value > Duration::ZERO && value <= DURATION_MAX {
         return Ok(());
     }
-    Err(refused(field, format!("{value:?}"), "more than zero and at most 365 days"))
-}
-
-/// Field names are static, so that an error need not allocate; the list is short.
-fn refused(field: &'static str, value: impl std::fmt::Display, allowed: &'static str) -> ConfigError {
-    ConfigError::new(field, value, allowed)
+    Err(ConfigError::new(field, format!("{value:?}"), "more than zero and at most 365 days"))
 }

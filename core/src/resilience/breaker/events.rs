@@ -140,7 +140,6 @@ impl Log {
     fn leave(&mut self) {
         self.readers -= 1;
         if self.readers == 0 {
-            self.first += self.transitions.len() as u64;
             self.transitions = VecDeque::new();
         }
     }

@@ -57,6 +57,7 @@ mod registry;
 mod report;
 mod state;
 mod window;
+mod word;
 
 #[cfg(test)]
 mod tests;

@@ -59,7 +59,11 @@ impl Breakers {
     pub fn new(rt: &Rt, config: Config, breakers_max: usize) -> Result<Self, ConfigError> {
         config.check()?;
         if !(1..=1_000_000).contains(&breakers_max) {
-            return Err(ConfigError::new("breakers_max", breakers_max, "1 to 1000000"));
+            return Err(ConfigError::new(
+                "resilience::breaker::Breakers::breakers_max",
+                breakers_max,
+                "1 to 1000000",
+            ));
         }
         let inner = Inner { rt: rt.clone(), config, breakers_max, breakers: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })

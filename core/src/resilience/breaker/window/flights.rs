@@ -10,7 +10,7 @@ const STEPS: u32 = 16;
 /// A bucket is given away as a whole, as soon as all its calls are slow. Each call is thus counted once: either when its
 /// bucket is given away or, if it ends before, when it ends. Times count from the epoch of the breaker.
 #[derive(Debug)]
-pub(super) struct Flights {
+pub(in super::super) struct Flights {
     slow_after: Duration,
     width: Duration,
     /// The first is number `first`. At most two more than `STEPS`.
@@ -19,13 +19,13 @@ pub(super) struct Flights {
 }
 
 impl Flights {
-    pub(super) fn new(slow_after: Duration) -> Self {
+    pub(in super::super) fn new(slow_after: Duration) -> Self {
         let width = (slow_after / STEPS).max(Duration::from_nanos(1));
         Self { slow_after, width, buckets: VecDeque::new(), first: 0 }
     }
 
     /// How many calls have become slow in flight since the last time, by whole buckets.
-    pub(super) fn advance(&mut self, now: Duration) -> u32 {
+    pub(in super::super) fn advance(&mut self, now: Duration) -> u32 {
         // All that started before it is slow.
         let Some(before) = now.checked_sub(self.slow_after) else { return 0 };
         let first = number(before, self.width).max(self.first);
@@ -41,7 +41,7 @@ impl Flights {
     }
 
     /// Notes a call that starts now, after [`advance`](Self::advance) with the same time.
-    pub(super) fn start(&mut self, now: Duration) {
+    pub(in super::super) fn start(&mut self, now: Duration) {
         let index = self.index(number(now, self.width)).unwrap_or(0);
         if self.buckets.len() <= index {
             self.buckets.resize(index + 1, 0);
@@ -50,7 +50,7 @@ impl Flights {
     }
 
     /// Takes a call that started then off the list. False if it was given away before.
-    pub(super) fn end(&mut self, started: Duration) -> bool {
+    pub(in super::super) fn end(&mut self, started: Duration) -> bool {
         let Some(index) = self.index(number(started, self.width)) else { return false };
         match self.buckets.get_mut(index) {
             Some(bucket) => *bucket = bucket.saturating_sub(1),
@@ -59,11 +59,18 @@ impl Flights {
         true
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in super::super) fn clear(&mut self) {
         self.buckets.clear();
     }
 
     fn index(&self, number: u64) -> Option<usize> {
         usize::try_from(number.checked_sub(self.first)?).ok()
+    }
+}
+
+#[cfg(test)]
+impl Flights {
+    pub(in super::super) fn buckets(&self) -> usize {
+        self.buckets.len()
     }
 }

@@ -10,8 +10,14 @@ mod tally;
 mod timed;
 mod watched;
 
+#[cfg(test)]
+pub(super) use flights::Flights;
+#[cfg(test)]
+pub(super) use ring::{CALL, FAILURE};
 pub(super) use ring::{Ring, Verdict};
 pub(super) use streak::Streak;
+#[cfg(test)]
+pub(super) use timed::Timed;
 pub(super) use watched::{Excess, Watched};
 
 /// From when on a share of the calls is too much.

@@ -66,14 +66,14 @@ pub(in super::super) enum Verdict {
 }
 
 /// A value of `Ring::head`.
-#[derive(Clone, Copy)]
-struct Head(u64);
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Head(u64);
 
-const CALL: u64 = 1;
+pub(in super::super) const CALL: u64 = 1;
 const CALLS: u64 = (1 << 36) - 1;
 const ERA_SHIFT: u32 = 36;
 const ERA: u64 = (1 << 12) - 1;
-const FAILURE: u64 = 1 << 48;
+pub(in super::super) const FAILURE: u64 = 1 << 48;
 
 impl Head {
     fn new(era: u64, calls: u64) -> Self {
@@ -82,6 +82,11 @@ impl Head {
 
     fn calls(self) -> u64 {
         self.0 & CALLS
+    }
+
+    /// The number of the call that was the last when this was the head.
+    fn call(self) -> u64 {
+        self.calls() - 1
     }
 
     fn failures(self) -> u32 {
@@ -147,41 +152,52 @@ impl Ring {
     }
 
     fn succeeded(&self, era: u64) -> Verdict {
-        let mut head = Head(self.head().fetch_add(CALL, SeqCst));
-        if !head.is_of(era) {
-            return Verdict::Late;
+        let Some(taken) = self.take(era, CALL) else { return Verdict::Late };
+        self.settle_success(era, taken)
+    }
+
+    fn failed(&self, era: u64) -> Verdict {
+        let Some(taken) = self.take(era, CALL + FAILURE) else { return Verdict::Late };
+        self.failures().fetch_add(1, Relaxed);
+        self.hint(false);
+        self.settle_failure(era, taken)
+    }
+
+    /// Takes the next place: the head with this call in it. `None` if the era is over.
+    pub(in super::super) fn take(&self, era: u64, more: u64) -> Option<Head> {
+        let before = Head(self.head().fetch_add(more, SeqCst));
+        if before.is_of(era) {
+            let taken = Head(before.0 + more);
+            self.turn_back(era, taken.call());
+            return Some(taken);
         }
-        head.0 += CALL;
-        self.turn_back(era, head.calls() - 1);
-        let (word, bit) = self.locate(self.place(head.calls() - 1));
+        if more >= FAILURE {
+            self.uncount(before.0 >> ERA_SHIFT);
+        }
+        None
+    }
+
+    pub(in super::super) fn settle_success(&self, era: u64, taken: Head) -> Verdict {
+        let (word, bit) = self.locate(self.place(taken.call()));
         if word.load(SeqCst) & bit != 0 && change(word, era, bit, 0) {
             self.uncount(era);
             // One failure less: it was no more before.
             return Verdict::Counted;
         }
-        if self.is_full_of_successes(head) {
+        if self.is_full_of_successes(taken) {
             self.hint(true);
         }
         // The first look at the rate may be due to a success, when the window has enough calls.
-        self.judge(head)
+        self.judge(taken)
     }
 
-    fn failed(&self, era: u64) -> Verdict {
-        let mut head = Head(self.head().fetch_add(CALL + FAILURE, SeqCst));
-        if !head.is_of(era) {
-            self.uncount(head.0 >> ERA_SHIFT);
-            return Verdict::Late;
-        }
-        head.0 += CALL + FAILURE;
-        self.failures().fetch_add(1, Relaxed);
-        self.hint(false);
-        self.turn_back(era, head.calls() - 1);
-        let (word, bit) = self.locate(self.place(head.calls() - 1));
+    pub(in super::super) fn settle_failure(&self, era: u64, taken: Head) -> Verdict {
+        let (word, bit) = self.locate(self.place(taken.call()));
         if !change(word, era, 0, bit) {
             // A failure takes the place of one, or the era is over.
             self.uncount(era);
         }
-        self.judge(head)
+        self.judge(taken)
     }
 
     fn is_full_of_successes(&self, head: Head) -> bool {
@@ -225,7 +241,7 @@ impl Ring {
     /// `call % len`, by multiplication: exact for `call` below 2⁴⁸ and `len` below 2¹⁶, because the error of the
     /// reciprocal, less than `len` / 2⁶⁴, times `call` stays below one `len`-th. D. Lemire et al., *Faster remainder by
     /// direct computation*, 2019.
-    fn place(&self, call: u64) -> u32 {
+    pub(in super::super) fn place(&self, call: u64) -> u32 {
         if self.len == 1 {
             return 0;
         }
@@ -254,6 +270,20 @@ impl Ring {
     /// How many calls failed, of how many.
     pub(in super::super) fn count(&self) -> (u32, u32) {
         (self.bits(), self.calls(Head(self.head().load(SeqCst))))
+    }
+}
+
+#[cfg(test)]
+impl Ring {
+    /// The hint.
+    pub(in super::super) fn counted(&self) -> u32 {
+        Head(self.head().load(SeqCst)).failures()
+    }
+
+    /// A multiple of the length, at least twice as much.
+    pub(in super::super) fn set_back_at(mut self, turn: u64) -> Self {
+        self.turn = turn;
+        self
     }
 }
 

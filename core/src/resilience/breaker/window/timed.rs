@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 ///
 /// Times count from the epoch of the breaker.
 #[derive(Debug)]
-pub(super) struct Timed {
+pub(in super::super) struct Timed {
     width: Duration,
     buckets_max: usize,
     /// Without gaps; the last is number `newest`.
@@ -20,7 +20,7 @@ struct Bucket {
 }
 
 impl Timed {
-    pub(super) fn new(span: Duration, buckets: u32) -> Self {
+    pub(in super::super) fn new(span: Duration, buckets: u32) -> Self {
         Self {
             width: (span / buckets).max(Duration::from_nanos(1)),
             buckets_max: buckets as usize,
@@ -31,7 +31,7 @@ impl Timed {
     }
 
     /// Forgets what is too old. A time before that of the last call is taken for that.
-    pub(super) fn advance(&mut self, now: Duration) {
+    pub(in super::super) fn advance(&mut self, now: Duration) {
         let number = number(now, self.width).max(self.newest);
         let passed = number - self.newest;
         self.newest = number;
@@ -53,11 +53,11 @@ impl Timed {
         }
     }
 
-    pub(super) fn record(&mut self, now: Duration, bad: bool) {
+    pub(in super::super) fn record(&mut self, now: Duration, bad: bool) {
         self.add(now, Bucket { calls: 1, bad: u32::from(bad) });
     }
 
-    pub(super) fn record_bad(&mut self, now: Duration, count: u32) {
+    pub(in super::super) fn record_bad(&mut self, now: Duration, count: u32) {
         self.add(now, Bucket { calls: count, bad: count });
     }
 
@@ -76,13 +76,13 @@ impl Timed {
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in super::super) fn clear(&mut self) {
         self.buckets.clear();
         self.sum = Bucket::default();
     }
 
     /// How many are bad, of how many.
-    pub(super) fn count(&self) -> (u32, u32) {
+    pub(in super::super) fn count(&self) -> (u32, u32) {
         (self.sum.bad, self.sum.calls)
     }
 }
