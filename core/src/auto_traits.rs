@@ -40,6 +40,9 @@ const _: () = {
 
     shared::<limit::Bulkhead>();
     shared::<limit::Permit>();
+    shared::<limit::RateLimiter>();
+    shared::<limit::Acquiring>();
+    shared::<limit::AcquireError>();
     shared::<limit::bulkhead::Acquiring>();
     shared::<limit::bulkhead::AcquireError>();
 
