@@ -173,6 +173,10 @@ impl RateLimiter {
         Ok(())
     }
 
+    pub(in crate::limit) fn rt(&self) -> &Rt {
+        &self.inner.rt
+    }
+
     /// What there is, who waits for it, and what has become of those who came.
     pub fn stats(&self) -> Stats {
         self.inner.stats()
