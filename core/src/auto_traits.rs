@@ -41,7 +41,9 @@ const _: () = {
     shared::<limit::Bulkhead>();
     shared::<limit::Permit>();
     shared::<limit::RateLimiter>();
+    shared::<limit::KeyedRateLimiter<String>>();
     shared::<limit::Acquiring>();
+    sent::<limit::Throttle<futures::stream::Empty<Value>>>();
     shared::<limit::AcquireError>();
     shared::<limit::bulkhead::Acquiring>();
     shared::<limit::bulkhead::AcquireError>();

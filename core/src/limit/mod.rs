@@ -3,12 +3,14 @@
 //! | for | there is |
 //! |---|---|
 //! | so much per second | [`RateLimiter`], with a [`Quota`]; [`Throttle`] for streams |
+//! | so much per second for each customer, address, host | [`KeyedRateLimiter`] |
 //! | so many at once | [`Bulkhead`] |
 //!
 //! Each waits in order, within bounds, and until a [`Deadline`](crate::time::Deadline) if there is one; each says when it
 //! refuses why, and what to do.
 
 pub mod bulkhead;
+pub mod keyed;
 pub mod rate;
 
 mod acquire;
@@ -18,6 +20,7 @@ mod wake;
 
 pub use acquire::Acquire;
 pub use bulkhead::{Bulkhead, BulkheadFull, Permit};
+pub use keyed::KeyedRateLimiter;
 pub use quota::Quota;
 pub use rate::{AcquireError, Acquiring, RateLimiter, TryAcquireError};
 pub use throttle::Throttle;

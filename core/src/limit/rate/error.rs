@@ -23,13 +23,21 @@ pub enum TryAcquireError {
     /// The limiter is paused: its rate is 0.
     #[error("the limiter is paused; nothing goes through until its quota is changed")]
     Paused,
+    /// Of a limiter with keys: this key is not among those that are kept, and there is no room for it.
+    #[error("{keys_max} keys are kept and none is idle; come back in {retry_after:?}, or raise `keys_max`")]
+    TooManyKeys {
+        /// The bound.
+        keys_max: usize,
+        /// When one may be idle, at the earliest.
+        retry_after: Duration,
+    },
 }
 
 impl TryAcquireError {
     /// When to come back. `None` if nobody can know.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::NoRoomYet { retry_after } => Some(*retry_after),
+            Self::NoRoomYet { retry_after } | Self::TooManyKeys { retry_after, .. } => Some(*retry_after),
             Self::TooMany { .. } | Self::Paused => None,
         }
     }
@@ -76,6 +84,14 @@ pub enum AcquireError {
         /// How many were waiting then, the one whose time was up included.
         waiting: usize,
     },
+    /// Of a limiter with keys: this key is not among those that are kept, and there is no room for it.
+    #[error("{keys_max} keys are kept and none is idle; come back in {retry_after:?}, or raise `keys_max`")]
+    TooManyKeys {
+        /// The bound.
+        keys_max: usize,
+        /// When one may be idle, at the earliest.
+        retry_after: Duration,
+    },
 }
 
 impl AcquireError {
@@ -83,7 +99,9 @@ impl AcquireError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::QueueFull { wait, .. } => *wait,
-            Self::DeadlineTooSoon { wait, .. } => Some(*wait),
+            Self::DeadlineTooSoon { wait: retry_after, .. } | Self::TooManyKeys { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::TooMany { .. } | Self::DeadlineExceeded { .. } => None,
         }
     }

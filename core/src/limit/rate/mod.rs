@@ -33,11 +33,14 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use self::driver::Inner;
 pub use self::{
     acquiring::Acquiring,
     config::Config,
     error::{AcquireError, TryAcquireError},
+};
+pub(super) use self::{
+    bucket::{Bucket, Rate},
+    driver::{Inner, nanos},
 };
 use super::{Acquire, Quota};
 use crate::{ConfigError, rt::Rt};
