@@ -4,5 +4,7 @@
 mod command;
 mod conformance;
 mod dependencies;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod limits;
 #[cfg(feature = "serde")]
 mod serde;
