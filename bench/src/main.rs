@@ -23,11 +23,8 @@ struct Bench {
 }
 
 const BENCHES: &[Bench] = &[
-    Bench {
-        name: "limit/try_acquire",
-        peers: &["governor", "leaky-bucket"],
-        run: limit::try_acquire::run,
-    },
+    Bench { name: "limit/quota", peers: &["governor", "leaky-bucket"], run: limit::quota::run },
+    Bench { name: "limit/try_acquire", peers: &["governor", "leaky-bucket"], run: limit::try_acquire::run },
     Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],

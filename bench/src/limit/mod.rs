@@ -1,3 +1,4 @@
 //! So much per second.
 
+pub(crate) mod quota;
 pub(crate) mod try_acquire;

@@ -59,7 +59,7 @@ impl<K: Hash + Eq> Table<K> {
             rate,
             keys_max,
             idle_after,
-            places: HashMap::with_hasher(Seeded(seed)),
+            places: HashMap::with_hasher(Seeded::new(seed)),
             entries: Slab::new(),
             full_at: BinaryHeap::new(),
             evicted: 0,
@@ -154,14 +154,20 @@ impl<K> Default for Gone<K> {
 
 /// SipHash, from a seed of the runtime: keys come from outside, and whoever chooses them must not choose their places.
 #[derive(Clone, Debug)]
-struct Seeded(u64);
+struct Seeded(DefaultHasher);
+
+impl Seeded {
+    fn new(seed: u64) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(seed);
+        Self(hasher)
+    }
+}
 
 impl BuildHasher for Seeded {
     type Hasher = DefaultHasher;
 
     fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.0);
-        hasher
+        self.0.clone()
     }
 }
