@@ -8,6 +8,11 @@
 //!
 //! Each waits in order, within bounds, and until a [`Deadline`](crate::time::Deadline) if there is one; each says when it
 //! refuses why, and what to do.
+//!
+//! # Events
+//!
+//! For debugging: `seaworthy.limit.refused`, `seaworthy.limit.timed_out`, `seaworthy.limit.keys_full`,
+//! `seaworthy.bulkhead.queue_full`, `seaworthy.bulkhead.timed_out`. A `try_acquire` of a limiter says nothing.
 
 pub mod bulkhead;
 pub mod keyed;

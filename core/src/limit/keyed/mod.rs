@@ -200,8 +200,11 @@ impl<K: Hash + Eq + Clone> Shared<K> {
         if let Some(entry) = table.find(key) {
             return Ok(act(entry));
         }
-        let full = |Full { until }| Duration::from_nanos(until.saturating_sub(now));
-        table.make_room(now, &mut gone).map_err(full)?;
+        if let Err(Full { until }) = table.make_room(now, &mut gone) {
+            drop(table);
+            tracing::debug!(name: "seaworthy.limit.keys_full", keys_max = self.keys_max, "one more key is refused");
+            return Err(Duration::from_nanos(until.saturating_sub(now)));
+        }
         Ok(act(table.insert(now, keys)))
     }
 

@@ -162,6 +162,9 @@ impl Inner {
         };
         state.counts.refused += u64::from(entered.is_err());
         self.settle(state, now, Vec::new());
+        if let Err(why) = &entered {
+            tracing::debug!(name: "seaworthy.limit.refused", %why, "a wait that is of no use did not begin");
+        }
         entered
     }
 
@@ -223,7 +226,11 @@ impl Inner {
         self.settle(state, now, wakers);
         match outcome {
             Some(outcome) => outcome.map_err(|refusal| self.refused(refusal, request, now)),
-            None => Err(AcquireError::DeadlineExceeded { deadline: deadline.exceeded(), waiting: waiters }),
+            None => {
+                let deadline = deadline.exceeded();
+                tracing::debug!(name: "seaworthy.limit.timed_out", %deadline, waiters, "waited in vain");
+                Err(AcquireError::DeadlineExceeded { deadline, waiting: waiters })
+            }
         }
     }
 

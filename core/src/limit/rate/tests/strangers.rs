@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, task::Wake};
 
-use super::*;
+use parking_lot::Mutex;
+
+use super::{super::Acquiring, *};
 use crate::testing::{run, try_run};
 
 /// Comes back to the limiter whenever it is woken, and when it is dropped.
@@ -71,9 +73,33 @@ fn a_waker_that_panics_is_reported_and_stops_nobody() {
     assert!(stop.expect_err("it is reported").to_string().contains("not now"));
 }
 
-/// Holds the limiter as a task that it paces itself does: all ends with the last of them.
+/// What a waker holds: all that is left of a limiter.
+struct Last(Mutex<Option<(Acquiring, RateLimiter)>>);
+
+impl Wake for Last {
+    fn wake(self: Arc<Self>) {
+        let last = self.0.lock().take();
+        drop(last);
+    }
+}
+
 #[test]
-fn a_waiter_keeps_its_limiter_and_nobody_else_does() {
+fn the_last_of_a_limiter_may_go_while_it_paces() {
+    run(1, |rt| async move {
+        let limiter = limiter(&rt, Quota::per_second(1));
+        limiter.try_acquire(1).expect("the first");
+        let last = Arc::new(Last(Mutex::default()));
+        let mut acquiring = limiter.acquire(1);
+        assert!(acquiring.poll_unpin(&mut Context::from_waker(&last.clone().into())).is_pending());
+        *last.0.lock() = Some((acquiring, limiter));
+        rt.sleep(2 * SECOND).await;
+        assert!(last.0.lock().is_none(), "it was woken");
+        assert_eq!(Arc::strong_count(&last), 1, "nothing of it is left");
+    });
+}
+
+#[test]
+fn a_waiter_keeps_its_limiter() {
     run(1, |rt| async move {
         let limiter = limiter(&rt, Quota::per_second(1));
         limiter.try_acquire(1).expect("the first");
