@@ -49,6 +49,11 @@ const _: () = {
     sent::<breaker::Call<'static, Value, fn()>>();
     shared::<limit::Bulkhead>();
     shared::<limit::Permit>();
+    shared::<limit::RateLimiter>();
+    shared::<limit::KeyedRateLimiter<String>>();
+    shared::<limit::Acquiring>();
+    sent::<limit::Throttle<futures::stream::Empty<Value>>>();
+    shared::<limit::AcquireError>();
     shared::<limit::bulkhead::Acquiring>();
     shared::<limit::bulkhead::AcquireError>();
 

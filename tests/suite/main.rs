@@ -6,5 +6,7 @@ mod command;
 mod conformance;
 mod dependencies;
 mod policies;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod limits;
 #[cfg(feature = "serde")]
 mod serde;
