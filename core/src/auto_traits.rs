@@ -3,9 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{limit, resilience, rt, task, time, wait};
-use crate::{resilience::breaker, rt, task, time, wait};
-use crate::{limit, rt, task, time, wait};
+use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -47,6 +45,7 @@ const _: () = {
     shared::<breaker::Events>();
     shared::<breaker::Rejected>();
     sent::<breaker::Call<'static, Value, fn()>>();
+
     shared::<limit::Bulkhead>();
     shared::<limit::Permit>();
     shared::<limit::RateLimiter>();

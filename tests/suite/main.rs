@@ -5,8 +5,8 @@ mod breaker;
 mod command;
 mod conformance;
 mod dependencies;
-mod policies;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod limits;
+mod policies;
 #[cfg(feature = "serde")]
 mod serde;

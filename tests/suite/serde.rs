@@ -2,9 +2,8 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{resilience, task, time};
-use seaworthy::{resilience::breaker, task, time};
 use seaworthy::{limit, task, time};
+use seaworthy::{resilience, resilience::breaker, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.

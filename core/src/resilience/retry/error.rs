@@ -1,6 +1,7 @@
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt};
 
 use super::Ledger;
+use crate::time::Shown;
 
 /// Why there was no further attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +67,7 @@ pub(in crate::resilience) fn attempts(ledger: &Ledger) -> impl fmt::Display + '_
             1 => f.write_str("1 attempt")?,
             many => write!(f, "{many} attempts")?,
         }
-        // As exact as anyone reads it.
-        let elapsed = match ledger.elapsed() {
-            long if long >= Duration::from_secs(1) => Duration::from_millis(long.as_millis() as u64),
-            short => Duration::from_micros(short.as_micros() as u64),
-        };
-        if elapsed.is_zero() { Ok(()) } else { write!(f, " in {elapsed:?}") }
+        let elapsed = ledger.elapsed();
+        if elapsed.is_zero() { Ok(()) } else { write!(f, " in {}", Shown(elapsed)) }
     })
 }
