@@ -34,6 +34,8 @@ const BENCHES: &[Bench] = &[
         peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker", "backon", "tower"],
         run: resilience::defects::run,
     },
+    Bench { name: "limit/quota", peers: &["governor", "leaky-bucket"], run: limit::quota::run },
+    Bench { name: "limit/try_acquire", peers: &["governor", "leaky-bucket"], run: limit::try_acquire::run },
     Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],

@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use crate::{limit, rt, task, time, wait};
 use crate::{resilience::breaker, rt, task, time, wait};
+use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -46,13 +47,46 @@ const _: () = {
     shared::<breaker::Events>();
     shared::<breaker::Rejected>();
     sent::<breaker::Call<'static, Value, fn()>>();
+
     shared::<limit::Bulkhead>();
     shared::<limit::Permit>();
+    shared::<limit::RateLimiter>();
+    shared::<limit::KeyedRateLimiter<String>>();
+    shared::<limit::Acquiring>();
+    sent::<limit::Throttle<futures::stream::Empty<Value>>>();
+    shared::<limit::AcquireError>();
     shared::<limit::bulkhead::Acquiring>();
     shared::<limit::bulkhead::AcquireError>();
+
+    shared::<resilience::Retry>();
+    shared::<resilience::Attempt>();
+    shared::<resilience::Budget>();
+    shared::<resilience::budget::Call<'static>>();
+    shared::<resilience::budget::Permit<'static>>();
+    sent::<resilience::retry::RetryError<Value>>();
+    shared::<resilience::Policy>();
+    sent::<resilience::PolicyError<Value>>();
+    shared::<resilience::Orchestrator>();
+    sent::<resilience::orchestrator::Plan<Value, Value>>();
+    sent::<resilience::orchestrator::Report<Value, Value>>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();
     shared::<time::DeadlineExceeded>();
     shared::<time::Delays>();
 };
+
+/// Futures of generic functions, which the compiler would only check at their users'.
+#[expect(dead_code, reason = "it need only compile")]
+fn futures_are_sent(retry: &resilience::Retry, policy: &resilience::Policy, runs: &resilience::Orchestrator) {
+    fn is_sent<F: Future + Send>(_: F) {}
+    is_sent(retry.run(|_| async { Ok::<_, Value>(Value::new(1)) }));
+    is_sent(policy.call(|_| async { Ok::<_, Value>(Value::new(1)) }));
+    is_sent(
+        policy
+            .clone()
+            .hedge(resilience::policy::Hedge::default())
+            .call(|_| async { Ok::<_, Value>(Value::new(1)) }),
+    );
+    is_sent(runs.run(resilience::orchestrator::Plan::<Value, Value>::new()));
+}

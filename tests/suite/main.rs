@@ -5,5 +5,8 @@ mod breaker;
 mod command;
 mod conformance;
 mod dependencies;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod limits;
+mod policies;
 #[cfg(feature = "serde")]
 mod serde;

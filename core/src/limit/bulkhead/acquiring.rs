@@ -67,7 +67,9 @@ impl Future for Acquiring {
             // It was granted one in the meantime: the permit wins.
             Ok(()) => Poll::Ready(Ok(Permit::new(&this.inner))),
             Err(full) => {
-                Poll::Ready(Err(AcquireError::DeadlineExceeded { deadline: deadline.exceeded(), full }))
+                let deadline = deadline.exceeded();
+                tracing::debug!(name: "seaworthy.bulkhead.timed_out", %deadline, %full, "waited in vain");
+                Poll::Ready(Err(AcquireError::DeadlineExceeded { deadline, full }))
             }
         }
     }

@@ -3,6 +3,7 @@
 //! or waker.
 
 use std::{
+    fmt,
     sync::Arc,
     task::{Poll, Waker},
     time::{Duration, Instant},
@@ -14,6 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     super::{Quota, wake::wake_all},
     Config, Stats,
+    bucket::Bucket,
     error::{AcquireError, TryAcquireError},
     fast::{Fast, Way},
     pacer::{self, Pacer},
@@ -33,6 +35,12 @@ pub(in crate::limit) struct Inner {
     state: Mutex<State>,
     pub(super) pacer: Mutex<Option<Task<()>>>,
     pub(super) nudge: AtomicWaker,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").finish_non_exhaustive()
+    }
 }
 
 /// The machine has the bucket while the fast way is closed, as it is for whoever holds the lock.
@@ -69,22 +77,33 @@ pub(super) struct Request<'a> {
 
 impl Inner {
     pub(in crate::limit) fn new(rt: &Rt, config: &Config) -> Self {
-        let machine = Machine::new(config);
+        Self::with_bucket(rt, config, rt.now(), Bucket::default())
+    }
+
+    /// With what is in the bucket, counted from `epoch`.
+    pub(in crate::limit) fn with_bucket(rt: &Rt, config: &Config, epoch: Instant, bucket: Bucket) -> Self {
+        let mut machine = Machine::new(config);
+        machine.bucket = bucket;
         let fast = Fast::new();
         if let Some(rate) = machine.rate() {
-            fast.set_rate(&rate, machine.bucket);
-            fast.open(machine.bucket);
+            fast.set_rate(&rate, bucket);
+            fast.open(bucket);
         }
         let line = WaitQueue::new(config.waiters_max);
         let state = State { machine, line, pacer: Pacer::default(), counts: Counts::default() };
         Self {
             rt: rt.clone(),
-            epoch: rt.now(),
+            epoch,
             fast,
             state: Mutex::new(state),
             pacer: Mutex::default(),
             nudge: AtomicWaker::new(),
         }
+    }
+
+    /// What is in the bucket, of a limiter for which nobody waits and whom nobody else holds.
+    pub(in crate::limit) fn bucket(&self) -> Bucket {
+        self.lock().machine.bucket
     }
 
     #[inline]
@@ -143,6 +162,9 @@ impl Inner {
         };
         state.counts.refused += u64::from(entered.is_err());
         self.settle(state, now, Vec::new());
+        if let Err(why) = &entered {
+            tracing::debug!(name: "seaworthy.limit.refused", %why, "a wait that is of no use did not begin");
+        }
         entered
     }
 
@@ -204,7 +226,11 @@ impl Inner {
         self.settle(state, now, wakers);
         match outcome {
             Some(outcome) => outcome.map_err(|refusal| self.refused(refusal, request, now)),
-            None => Err(AcquireError::DeadlineExceeded { deadline: deadline.exceeded(), waiting: waiters }),
+            None => {
+                let deadline = deadline.exceeded();
+                tracing::debug!(name: "seaworthy.limit.timed_out", %deadline, waiters, "waited in vain");
+                Err(AcquireError::DeadlineExceeded { deadline, waiting: waiters })
+            }
         }
     }
 
@@ -315,17 +341,22 @@ impl Inner {
         self.nanos(self.rt.now())
     }
 
-    /// Some 584 years at most.
     #[inline]
     fn nanos(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.epoch);
-        since.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(since.subsec_nanos()))
+        nanos(self.epoch, at)
     }
 
     fn instant(&self, nanos: u64) -> Instant {
         let since = Duration::from_nanos(nanos);
         self.epoch.checked_add(since).unwrap_or_else(|| self.rt.instant_after(Duration::MAX))
     }
+}
+
+/// Nanoseconds since `epoch`; some 584 years at most.
+#[inline]
+pub(in crate::limit) fn nanos(epoch: Instant, at: Instant) -> u64 {
+    let since = at.saturating_duration_since(epoch);
+    since.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(since.subsec_nanos()))
 }
 
 impl State {

@@ -1,13 +1,13 @@
 use std::{borrow::Cow, time::Duration};
 
-use crate::time::DeadlineExceeded;
+use crate::time::{DeadlineExceeded, Shown};
 
 /// Why [`RateLimiter::try_acquire`](super::RateLimiter::try_acquire) let nothing through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryAcquireError {
     /// The quota is used up for now, or others wait for what there is.
-    #[error("the quota is used up; come back in {retry_after:?}, or wait with `acquire`")]
+    #[error("the quota is used up; come back in {}, or wait with `acquire`", Shown(*retry_after))]
     NoRoomYet {
         /// When there will be room if nobody else comes.
         retry_after: Duration,
@@ -23,13 +23,21 @@ pub enum TryAcquireError {
     /// The limiter is paused: its rate is 0.
     #[error("the limiter is paused; nothing goes through until its quota is changed")]
     Paused,
+    /// Of a limiter with keys: this key is not among those that are kept, and there is no room for it.
+    #[error("{keys_max} keys are kept and none is idle; come back in {}, or raise `keys_max`", Shown(*retry_after))]
+    TooManyKeys {
+        /// The bound.
+        keys_max: usize,
+        /// When one may be idle, at the earliest.
+        retry_after: Duration,
+    },
 }
 
 impl TryAcquireError {
     /// When to come back. `None` if nobody can know.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::NoRoomYet { retry_after } => Some(*retry_after),
+            Self::NoRoomYet { retry_after } | Self::TooManyKeys { retry_after, .. } => Some(*retry_after),
             Self::TooMany { .. } | Self::Paused => None,
         }
     }
@@ -59,7 +67,11 @@ pub enum AcquireError {
     },
     /// The wait could not end before the deadline, so it did not begin; or it could not after a change of the quota, so
     /// it ended.
-    #[error("the limiter would make `{scope}` wait {wait:?} and it has only {remaining:?}; come back later")]
+    #[error(
+        "the limiter would make `{scope}` wait {} and it has only {}; come back later",
+        Shown(*wait),
+        Shown(*remaining)
+    )]
     DeadlineTooSoon {
         /// The scope of the deadline.
         scope: Cow<'static, str>,
@@ -76,6 +88,14 @@ pub enum AcquireError {
         /// How many were waiting then, the one whose time was up included.
         waiting: usize,
     },
+    /// Of a limiter with keys: this key is not among those that are kept, and there is no room for it.
+    #[error("{keys_max} keys are kept and none is idle; come back in {}, or raise `keys_max`", Shown(*retry_after))]
+    TooManyKeys {
+        /// The bound.
+        keys_max: usize,
+        /// When one may be idle, at the earliest.
+        retry_after: Duration,
+    },
 }
 
 impl AcquireError {
@@ -83,7 +103,9 @@ impl AcquireError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::QueueFull { wait, .. } => *wait,
-            Self::DeadlineTooSoon { wait, .. } => Some(*wait),
+            Self::DeadlineTooSoon { wait: retry_after, .. } | Self::TooManyKeys { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::TooMany { .. } | Self::DeadlineExceeded { .. } => None,
         }
     }

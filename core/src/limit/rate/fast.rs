@@ -86,7 +86,9 @@ impl Fast {
                 fence(Ordering::Acquire);
                 let still = self.full_at.load(Ordering::Acquire);
                 if still == full_at {
-                    return Way::NotYet((ahead - tolerance).div_ceil(scale.max(1)));
+                    let late = ahead - tolerance;
+                    // Most quotas count in whole nanoseconds, and a division costs as much as the rest.
+                    return Way::NotYet(if scale <= 1 { late } else { late.div_ceil(scale) });
                 }
                 full_at = still;
             }

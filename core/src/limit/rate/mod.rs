@@ -33,11 +33,14 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use self::driver::Inner;
 pub use self::{
     acquiring::Acquiring,
     config::Config,
     error::{AcquireError, TryAcquireError},
+};
+pub(super) use self::{
+    bucket::{Bucket, Rate},
+    driver::{Inner, nanos},
 };
 use super::{Acquire, Quota};
 use crate::{ConfigError, rt::Rt};
@@ -171,6 +174,10 @@ impl RateLimiter {
         quota.check()?;
         self.inner.set_quota(quota);
         Ok(())
+    }
+
+    pub(in crate::limit) fn rt(&self) -> &Rt {
+        &self.inner.rt
     }
 
     /// What there is, who waits for it, and what has become of those who came.

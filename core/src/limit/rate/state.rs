@@ -209,10 +209,10 @@ impl Machine {
             self.paused_at.get_or_insert(now);
             return Vec::new();
         };
-        if let Some(from) = self.rate {
-            let then = self.paused_at.unwrap_or(now);
-            self.bucket = self.bucket.convert(&from, then, &to, now);
-        }
+        self.bucket = match self.rate {
+            Some(from) => self.bucket.convert(&from, self.paused_at.unwrap_or(now), &to, now),
+            None => Bucket { full_at: to.ticks(now) },
+        };
         self.rate = Some(to);
         self.paused_at = None;
         // What was given before counts in other ticks.

@@ -7,7 +7,7 @@ use crate::{
         retry::{Ledger, Stop, attempts},
     },
     rt::TaskName,
-    time::DeadlineExceeded,
+    time::{DeadlineExceeded, Shown},
 };
 
 /// A part of a [`Policy`](super::Policy), from the outermost to the operation itself.
@@ -122,7 +122,8 @@ impl<E> fmt::Display for PolicyError<E> {
         match cause {
             Cause::Failed => write!(f, "`{policy}` failed; gave up after {attempts}: {stop}"),
             Cause::TimedOut(limit) => {
-                write!(f, "`{policy}` did not answer within {limit:?}; gave up after {attempts}: {stop}")
+                let limit = Shown(*limit);
+                write!(f, "`{policy}` did not answer within {limit}; gave up after {attempts}: {stop}")
             }
             Cause::Refused(_) if ledger.attempts() == 0 => write!(f, "`{policy}` was not called"),
             Cause::Refused(_) => write!(f, "`{policy}` failed and was not called again after {attempts}"),

@@ -29,6 +29,7 @@
 
 mod admission;
 mod builder;
+mod config;
 mod course;
 mod driver;
 mod error;
@@ -41,6 +42,7 @@ mod stats;
 mod tests;
 
 pub use builder::Policy;
+pub use config::Config;
 pub use error::{Cause, Layer, PolicyError, Refusal};
 pub use fallback::{Fallback, NoFallback};
 pub use hedge::Hedge;

@@ -72,10 +72,10 @@ impl Attempt {
     /// # use std::time::Duration;
     /// use seaworthy_core::{resilience::{Attempt, Retry, retry::Config}, time::Deadline};
     ///
-    /// let request = Deadline::after(&rt, "request", Duration::from_secs(1));
+    /// let request = Attempt::within(Deadline::after(&rt, "request", Duration::from_secs(1)));
     /// let retry = Retry::new(&rt, Config { attempts_max: 1000, ..Config::default() }).unwrap();
-    /// let asked = retry.run_in(&Attempt::within(request), |_| async { Err::<(), _>("down") });
-    /// assert!(asked.await.is_err());
+    /// let asked = retry.run_in(&request, |_| async { Err::<(), _>("down") });
+    /// assert!(asked.await.is_err(), "after a second, not after a thousand attempts");
     /// # });
     /// ```
     pub fn within(deadline: Deadline) -> Self {

@@ -1,6 +1,7 @@
 use std::{error::Error, fmt};
 
 use super::Ledger;
+use crate::time::Shown;
 
 /// Why there was no further attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub(in crate::resilience) fn attempts(ledger: &Ledger) -> impl fmt::Display + '_
             1 => f.write_str("1 attempt")?,
             many => write!(f, "{many} attempts")?,
         }
-        if ledger.elapsed().is_zero() { Ok(()) } else { write!(f, " in {:?}", ledger.elapsed()) }
+        let elapsed = ledger.elapsed();
+        if elapsed.is_zero() { Ok(()) } else { write!(f, " in {}", Shown(elapsed)) }
     })
 }

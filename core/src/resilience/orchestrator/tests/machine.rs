@@ -104,9 +104,10 @@ proptest! {
                 }
             }
             // Law 1, and that nobody waits who need not.
-            for task in 0..size {
-                let is_ready = after[task].iter().all(|before| succeeded.contains(before));
-                let is_lost = after[task].iter().any(|before| failed.contains(before) || never.contains(before));
+            for (task, after) in after.iter().enumerate() {
+                let is_ready = after.iter().all(|before| succeeded.contains(before));
+                let is_lost =
+                    after.iter().any(|before| failed.contains(before) || never.contains(before));
                 let is_started = started.contains(&task);
                 prop_assert!(!is_started || is_ready);
                 prop_assert!(is_started || never.contains(&task) || !is_ready);

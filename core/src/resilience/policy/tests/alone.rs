@@ -1,6 +1,6 @@
 //! A policy of few layers: what it hands over.
 
-use std::{error::Error, future::pending, io, panic::AssertUnwindSafe};
+use std::{error::Error, future::pending, io, panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt;
 
@@ -63,7 +63,7 @@ fn a_pause_that_does_not_fit_the_deadline_is_not_begun() {
         let error = policy.call(|_| async { Err::<(), _>("down") }).await.unwrap_err();
         assert_eq!(
             (rt.now() - start, error.layer(), error.stop),
-            (0 * SECOND, Layer::Operation, Stop::Deadline)
+            (Duration::ZERO, Layer::Operation, Stop::Deadline)
         );
     });
 }

@@ -1,6 +1,6 @@
 //! Laws 2 to 5: the breaker and its neighbours.
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
 use futures::{FutureExt, future::join_all};
 
@@ -186,7 +186,7 @@ fn an_open_breaker_is_waited_for_only_if_that_fits() {
         let error = policy(10).call(|_| async { Ok::<_, ()>(()) }).await.unwrap_err();
         assert_eq!(
             (rt.now() - start, error.layer(), error.stop),
-            (0 * SECOND, Layer::Breaker, Stop::Deadline)
+            (Duration::ZERO, Layer::Breaker, Stop::Deadline)
         );
         assert_eq!(error.retry_after(), Some(10 * SECOND), "so that the caller may say so");
 

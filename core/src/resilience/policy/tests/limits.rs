@@ -1,5 +1,7 @@
 //! Law 1: bulkhead and limiter at each await.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 
 use super::{super::*, Count, SECOND, after, bulkhead, limiter, retry};
@@ -47,7 +49,7 @@ fn a_pause_holds_no_place() {
         drop(held);
         let error = pauses.await.unwrap().unwrap_err();
         let waits: Vec<_> = error.ledger.records().iter().map(|record| record.waited).collect();
-        assert_eq!(waits, [0 * SECOND, SECOND / 2]);
+        assert_eq!(waits, [Duration::ZERO, SECOND / 2]);
     });
 }
 

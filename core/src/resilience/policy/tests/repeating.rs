@@ -1,5 +1,7 @@
 //! Laws 6 and 7: what is within the budget, and what the ledger says.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 
 use super::{super::*, Count, SECOND, after, bulkhead, retry};
@@ -82,9 +84,9 @@ fn the_ledger_says_what_was_waited_for_and_how_each_attempt_ended() {
             (record.number, started, record.waited, record.duration, record.ending, record.pause)
         });
         let expected = [
-            (1, 0 * SECOND, 2 * SECOND, Some(5 * SECOND), Ending::TimedOut, Some(SECOND)),
-            (2, 8 * SECOND, 0 * SECOND, Some(3 * SECOND), Ending::Judged(Verdict::Retry), Some(SECOND)),
-            (3, 12 * SECOND, 0 * SECOND, Some(4 * SECOND), Ending::Judged(Verdict::Done), None),
+            (1, Duration::ZERO, 2 * SECOND, Some(5 * SECOND), Ending::TimedOut, Some(SECOND)),
+            (2, 8 * SECOND, Duration::ZERO, Some(3 * SECOND), Ending::Judged(Verdict::Retry), Some(SECOND)),
+            (3, 12 * SECOND, Duration::ZERO, Some(4 * SECOND), Ending::Judged(Verdict::Done), None),
         ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
     });
