@@ -3,8 +3,6 @@
 
 use std::cell::Cell;
 
-use crate::{limit, rt, task, time, wait};
-use crate::{resilience::breaker, rt, task, time, wait};
 use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
