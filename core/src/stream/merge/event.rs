@@ -6,7 +6,7 @@ use std::{
 
 use futures::{Stream, stream::FusedStream};
 
-use super::{Merge, Turn};
+use super::Merge;
 
 /// What a [`Merge`] tells of its sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +90,9 @@ impl<K: Ord, S: Stream + Unpin> Stream for Items<K, S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         loop {
-            match ready!(self.merge.poll_turn(cx)) {
-                Some(Turn::Item(_, item)) => return Poll::Ready(Some(item)),
-                Some(Turn::Ended(_) | Turn::Panicked(..)) => {}
+            match ready!(self.merge.poll_event(cx, |_| ())) {
+                Some(Event::Item((), item)) => return Poll::Ready(Some(item)),
+                Some(Event::Ended(()) | Event::Panicked(..)) => {}
                 None => return Poll::Ready(None),
             }
         }

@@ -7,10 +7,12 @@ mod state;
 mod tests;
 
 use std::{
+    any::Any,
     borrow::Borrow,
     collections::BTreeMap,
     fmt,
     num::NonZeroU32,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -20,7 +22,7 @@ use futures::{Stream, stream::FusedStream};
 use slab::Slab;
 
 use self::{
-    source::{Shared, Source, caught},
+    source::{Shared, Source, caught, message},
     state::Turns,
 };
 use crate::rt::Coop;
@@ -126,14 +128,6 @@ pub struct Merge<K, S> {
 
 // No stream is pinned in place: they are `Unpin`, or in a box.
 impl<K, S> Unpin for Merge<K, S> {}
-
-/// What came of a turn.
-enum Turn<K, T> {
-    /// With the slot of the source.
-    Item(usize, T),
-    Ended(K),
-    Panicked(K, String),
-}
 
 impl<K, S> Merge<K, S> {
     /// A merge of nothing.
@@ -241,7 +235,12 @@ impl<K: Ord, S> Merge<K, S> {
 }
 
 impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<Turn<K, S::Item>>> {
+    /// The next event, in which a source goes by what `name` makes of its key.
+    fn poll_event<N>(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: impl FnOnce(&K) -> N,
+    ) -> Poll<Option<Event<N, S::Item>>> {
         let mut rounds = 0;
         while !self.is_empty() {
             let Some(slot) = self.turns.current() else {
@@ -254,16 +253,17 @@ impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
             };
             ready!(self.coop.poll_turn(cx));
             self.stats.polls += 1;
-            let Source { stream, waker, .. } = source;
-            match caught(|| Pin::new(stream).poll_next(&mut Context::from_waker(waker))) {
+            let Source { key, stream, waker } = source;
+            let poll = || Pin::new(stream).poll_next(&mut Context::from_waker(waker));
+            match catch_unwind(AssertUnwindSafe(poll)) {
                 Ok(Poll::Ready(Some(item))) => {
                     self.turns.gave();
                     self.stats.items += 1;
-                    return Poll::Ready(Some(Turn::Item(slot, item)));
+                    return Poll::Ready(Some(Event::Item(name(key), item)));
                 }
                 Ok(Poll::Pending) => self.turns.rests(),
-                Ok(Poll::Ready(None)) => return Poll::Ready(Some(self.end(slot, None))),
-                Err(panic) => return Poll::Ready(Some(self.end(slot, Some(panic)))),
+                Ok(Poll::Ready(None)) => return Poll::Ready(Some(self.end(slot, None, name))),
+                Err(payload) => return Poll::Ready(Some(self.end(slot, Some(payload), name))),
             }
         }
         Poll::Ready(None)
@@ -293,15 +293,22 @@ impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
     }
 
     /// Removes a source that has ended or panicked, and drops it.
-    fn end(&mut self, slot: usize, panic: Option<String>) -> Turn<K, S::Item> {
+    #[cold]
+    fn end<N>(
+        &mut self,
+        slot: usize,
+        panic: Option<Box<dyn Any + Send>>,
+        name: impl FnOnce(&K) -> N,
+    ) -> Event<N, S::Item> {
         self.turns.rests();
         self.shared.vacate(slot);
         let Source { key, stream, .. } = self.sources.remove(slot);
         self.slots.remove(&key);
-        let dropped = caught(|| drop(stream)).err();
-        let Some(message) = panic.or(dropped) else {
+        let name = name(&key);
+        let dropped = caught(|| drop((stream, key))).err();
+        let Some(message) = panic.map(message).or(dropped) else {
             self.stats.ended += 1;
-            return Turn::Ended(key);
+            return Event::Ended(name);
         };
         self.stats.panicked += 1;
         tracing::warn!(
@@ -309,7 +316,7 @@ impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
             message,
             "a source of a merge panicked and was removed"
         );
-        Turn::Panicked(key, message)
+        Event::Panicked(name, message)
     }
 }
 
@@ -317,13 +324,7 @@ impl<K: Ord + Clone, S: Stream + Unpin> Stream for Merge<K, S> {
     type Item = Event<K, S::Item>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let event = match ready!(self.poll_turn(cx)) {
-            Some(Turn::Item(slot, item)) => Event::Item(self.sources[slot].key.clone(), item),
-            Some(Turn::Ended(key)) => Event::Ended(key),
-            Some(Turn::Panicked(key, message)) => Event::Panicked(key, message),
-            None => return Poll::Ready(None),
-        };
-        Poll::Ready(Some(event))
+        self.poll_event(cx, K::clone)
     }
 }
 
