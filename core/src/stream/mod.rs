@@ -7,7 +7,10 @@
 
 mod generate;
 mod merge;
+mod panics;
+pub mod tee;
 
 pub use futures::stream::BoxStream;
 pub use generate::{Generate, Out, Sending, Sent, TryGenerate, generate, try_generate};
 pub use merge::{Event, Items, Merge, MergeStats, merge};
+pub use tee::{Tee, TeeError, TeeStats, tee};

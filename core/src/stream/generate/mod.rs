@@ -167,6 +167,7 @@ impl<'a, T, R> Core<'a, T, R> {
     /// Refuses what is sent from now on, and drops the generator.
     fn end(&mut self) {
         self.shared.close();
+        self.reader = None;
         self.future = None;
     }
 

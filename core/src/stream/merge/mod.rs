@@ -22,9 +22,10 @@ use futures::{Stream, stream::FusedStream};
 use slab::Slab;
 
 use self::{
-    source::{Shared, Source, caught, message},
+    source::{Shared, Source},
     state::Turns,
 };
+use super::panics::{caught, message};
 use crate::rt::Coop;
 
 pub use event::{Event, Items, MergeStats};
