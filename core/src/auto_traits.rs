@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{rt, task, time, wait};
+use crate::{rt, stream, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -37,6 +37,14 @@ const _: () = {
     shared::<task::PriorityQueue<Value>>();
     shared::<task::Pop<'static, Value>>();
     shared::<wait::WaitQueue<u8>>();
+
+    shared::<stream::Merge<u8, rt::Task<Value>>>();
+    shared::<stream::Items<u8, rt::Task<Value>>>();
+    shared::<stream::Out<Value>>();
+    sent::<stream::Sending<'static, Value>>();
+    sent::<stream::Generate<'static, Value>>();
+    sent::<stream::TryGenerate<'static, Value, Value>>();
+    shared::<stream::Tee<stream::Generate<'static, u8>>>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

@@ -6,3 +6,5 @@ mod conformance;
 mod dependencies;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod streams;
