@@ -86,7 +86,7 @@ pub fn merge<K: Ord + Clone, S>(sources: impl IntoIterator<Item = (K, S)>) -> Me
 /// [is terminated](FusedStream::is_terminated) is passed over as long as it is empty.
 ///
 /// Each item comes with a clone of its key. Make that cheap (a number, `&'static str`, `Arc<str>`), or read
-/// [`items`](Self::items) alone. How many sources there are is up to whoever inserts them; each costs some 100 bytes beside
+/// [`items`](Self::items) alone. How many sources there are is up to whoever inserts them; each costs some 150 bytes beside
 /// its stream and two keys.
 ///
 /// # Cancel safety
