@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
+use crate::{rt, stream, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -67,6 +68,13 @@ const _: () = {
     shared::<resilience::Orchestrator>();
     sent::<resilience::orchestrator::Plan<Value, Value>>();
     sent::<resilience::orchestrator::Report<Value, Value>>();
+    shared::<stream::Merge<u8, rt::Task<Value>>>();
+    shared::<stream::Items<u8, rt::Task<Value>>>();
+    shared::<stream::Out<Value>>();
+    sent::<stream::Sending<'static, Value>>();
+    sent::<stream::Generate<'static, Value>>();
+    sent::<stream::TryGenerate<'static, Value, Value>>();
+    shared::<stream::Tee<stream::Generate<'static, u8>>>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

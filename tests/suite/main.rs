@@ -10,3 +10,5 @@ mod limits;
 mod policies;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod streams;

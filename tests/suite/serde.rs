@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use seaworthy::{limit, resilience, resilience::breaker, task, time};
+use seaworthy::{stream::tee, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -21,6 +22,9 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
     let order = task::Order::Ageing { step: Duration::from_secs(90) };
     let on_failure = task::OnFailure::CancelAll;
     assert_eq!(config, task::Config { concurrency: 3, order, on_failure, ..task::Config::default() });
+
+    let config: tee::Config = read(r#"{ "lag_max": 8, "on_lag": "skip" }"#);
+    assert_eq!(config, tee::Config { lag_max: 8, on_lag: tee::OnLag::Skip });
 
     let backoff: time::Backoff = read(r#"{ "initial": "50ms", "jitter": "equal" }"#);
     let expected = time::Backoff {
