@@ -1,1 +1,7 @@
 //! Streams: generators, merging, batches, and concurrent mapping.
+
+mod batches;
+mod ext;
+
+pub use batches::{Batch, BatchStats, Batches, TryBatches};
+pub use ext::RtStreamExt;

@@ -1,0 +1,16 @@
+//! Batches by count, by bytes and by time: a pure machine, a driver that feeds it, and the two public streams.
+
+mod config;
+mod driver;
+mod fallible;
+mod plain;
+mod state;
+mod stats;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::Batch;
+pub use fallible::TryBatches;
+pub use plain::Batches;
+pub use stats::BatchStats;
