@@ -1,1 +1,3 @@
 //! The component `stream` and its peers.
+
+pub(crate) mod batches;

@@ -1,6 +1,6 @@
 use futures::{Stream, TryStream};
 
-use super::{Batch, Batches, TryBatches};
+use super::{Batch, Batches, TryBatches, Uncounted};
 use crate::{ConfigError, rt::Rt};
 
 /// What streams can do with the clock and the tasks of a runtime.
@@ -58,7 +58,7 @@ pub trait RtStreamExt: Stream {
     where
         Self: Sized,
     {
-        Batches::new(self, rt, config, None)
+        Batches::new(self, rt, config, Uncounted)
     }
 
     /// The items in batches, by count, by time, and by bytes: `size` says how many an item has.
@@ -88,7 +88,7 @@ pub trait RtStreamExt: Stream {
         Self: Sized,
         F: FnMut(&Self::Item) -> usize,
     {
-        Batches::new(self, rt, config, Some(size))
+        Batches::new(self, rt, config, size)
     }
 
     /// The items of a stream that may fail in batches, by count and by time.
@@ -116,7 +116,7 @@ pub trait RtStreamExt: Stream {
     where
         Self: TryStream + Sized,
     {
-        TryBatches::new(self, rt, config, None)
+        TryBatches::new(self, rt, config, Uncounted)
     }
 
     /// As [`try_batches`](Self::try_batches) and by bytes, see [`batches_sized`](Self::batches_sized).
@@ -129,7 +129,7 @@ pub trait RtStreamExt: Stream {
         Self: TryStream + Sized,
         F: FnMut(&Self::Ok) -> usize,
     {
-        TryBatches::new(self, rt, config, Some(size))
+        TryBatches::new(self, rt, config, size)
     }
 }
 

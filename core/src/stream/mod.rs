@@ -3,5 +3,5 @@
 mod batches;
 mod ext;
 
-pub use batches::{Batch, BatchStats, Batches, TryBatches};
+pub use batches::{Batch, BatchStats, Batches, Size, TryBatches, Uncounted};
 pub use ext::RtStreamExt;

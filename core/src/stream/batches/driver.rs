@@ -6,26 +6,54 @@ use std::{
 };
 
 use super::{
-    Batch, BatchStats,
+    Batch, BatchStats, Size,
+    pace::Pace,
     state::{Cause, Machine},
 };
-use crate::rt::{Coop, Rt, Sleep};
+use crate::rt::{Rt, Sleep};
 
-/// How many immediate results are taken between two looks at the clock.
-const CLOCK_EVERY: u32 = 32;
+/// How many items that were there at once are taken before others get a turn. A batch counts as eight more, so that
+/// there are at most 128 of them.
+const BUDGET: usize = 1024;
+const BATCH_COST: usize = BUDGET / 128;
 
 /// Takes items from a source and gives batches: what both kinds of batches have in common.
 pub(super) struct Collector<T, F> {
     rt: Rt,
     machine: Machine<T>,
-    /// How many bytes an item has.
-    size: Option<F>,
+    size: F,
+    pace: Pace,
     timer: Timer,
-    coop: Coop,
+    budget: usize,
     ended: bool,
 }
 
-/// What a source that may fail came to.
+/// What a source answers.
+pub(super) enum Answer<T, E> {
+    Item(T),
+    Other(Other<E>),
+}
+
+/// What is no item.
+pub(super) enum Other<E> {
+    Pending,
+    Failed(E),
+    Ended,
+}
+
+impl<T, E> Answer<T, E> {
+    #[inline]
+    pub(super) fn of(polled: Poll<Option<Result<T, E>>>) -> Self {
+        match polled {
+            Poll::Ready(Some(Ok(item))) => Self::Item(item),
+            Poll::Ready(Some(Err(error))) => Self::Other(Other::Failed(error)),
+            Poll::Ready(None) => Self::Other(Other::Ended),
+            Poll::Pending => Self::Other(Other::Pending),
+        }
+    }
+}
+
+/// What a source has come to.
 pub(super) enum Collected<T, E> {
     Batch(Vec<T>),
     /// With what had been collected until then.
@@ -33,74 +61,104 @@ pub(super) enum Collected<T, E> {
     Ended,
 }
 
-impl<T, F: FnMut(&T) -> usize> Collector<T, F> {
-    pub(super) fn new(rt: &Rt, config: Batch, size: Option<F>) -> Self {
-        let (rt, machine) = (rt.clone(), Machine::new(config));
-        Self { rt, machine, size, timer: Timer::default(), coop: Coop::default(), ended: false }
+impl<T, F: Size<T>> Collector<T, F> {
+    pub(super) fn new(rt: &Rt, config: Batch, size: F) -> Self {
+        Self {
+            rt: rt.clone(),
+            machine: Machine::new(config),
+            size,
+            pace: Pace::new(config.wait_max),
+            timer: Timer::default(),
+            budget: BUDGET,
+            ended: false,
+        }
     }
 
-    /// The source goes before the clock: what is ready when a batch is due still comes with it.
+    /// The source goes before the timer: an item that comes when a batch is due comes with it.
     #[inline]
     pub(super) fn poll<E>(
         &mut self,
         cx: &mut Context<'_>,
-        mut source: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<T, E>>>,
+        mut source: impl FnMut(&mut Context<'_>) -> Answer<T, E>,
     ) -> Poll<Collected<T, E>> {
         if let Some(batch) = self.machine.full() {
-            return Poll::Ready(Collected::Batch(batch));
+            return self.hand_over(batch);
         }
         if self.ended {
             return Poll::Ready(Collected::Ended);
         }
         loop {
-            for _ in 0..CLOCK_EVERY {
-                if self.coop.poll_turn(cx).is_pending() {
-                    return self.expire().map_or(Poll::Pending, |batch| Poll::Ready(Collected::Batch(batch)));
-                }
+            if self.budget == 0 {
+                self.budget = BUDGET;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if self.machine.is_empty() {
                 let item = match source(cx) {
-                    Poll::Ready(Some(Ok(item))) => item,
-                    Poll::Ready(Some(Err(error))) => {
-                        let batch = self.take(Cause::End);
-                        return Poll::Ready(Collected::Failed(batch, error));
-                    }
-                    Poll::Ready(None) => {
-                        self.ended = true;
-                        return Poll::Ready(self.take(Cause::End).map_or(Collected::Ended, Collected::Batch));
-                    }
-                    Poll::Pending => return self.wait(cx).map(Collected::Batch),
+                    Answer::Item(item) => item,
+                    Answer::Other(other) => return self.stop(cx, other),
                 };
-                let bytes = self.size.as_mut().map_or(0, |size| size(&item));
-                if let Some(batch) = self.machine.push(item, bytes, || self.rt.now()) {
-                    self.timer.disarm();
-                    return Poll::Ready(Collected::Batch(batch));
+                self.budget -= 1;
+                let now = self.pace.look(self.rt.now());
+                let bytes = self.size.bytes(&item);
+                if let Some(batch) = self.machine.push(item, bytes, || now) {
+                    return self.hand_over(batch);
                 }
             }
-            if let Some(batch) = self.expire() {
-                return Poll::Ready(Collected::Batch(batch));
+            // So many in one go, in a loop that does little else.
+            let items = self.pace.left().min(self.budget).min(self.machine.room());
+            for taken in 1..=items {
+                let item = match source(cx) {
+                    Answer::Item(item) => item,
+                    Answer::Other(other) => return self.stop(cx, other),
+                };
+                if F::COUNTED {
+                    let bytes = self.size.bytes(&item);
+                    let (rt, pace) = (&self.rt, &mut self.pace);
+                    if let Some(batch) = self.machine.push(item, bytes, || pace.look(rt.now())) {
+                        self.budget -= taken;
+                        return self.hand_over(batch);
+                    }
+                } else {
+                    self.machine.join(item);
+                }
+            }
+            self.budget -= items;
+            self.pace.took(items);
+            if let Some(batch) = self.machine.full() {
+                return self.hand_over(batch);
+            }
+            if self.pace.left() == 0 {
+                let now = self.pace.look(self.rt.now());
+                if let Some(batch) = self.machine.expired(now) {
+                    return self.hand_over(batch);
+                }
             }
         }
     }
 
-    /// What is collected, now. The next item begins a batch of its own.
-    pub(super) fn take(&mut self, cause: Cause) -> Option<Vec<T>> {
+    #[inline]
+    fn hand_over<E>(&mut self, batch: Vec<T>) -> Poll<Collected<T, E>> {
+        self.budget = self.budget.saturating_sub(BATCH_COST);
         self.timer.disarm();
-        self.machine.hand_over(cause)
+        Poll::Ready(Collected::Batch(batch))
     }
 
-    /// For a source that is always ready: no timer would come to be polled.
-    fn expire(&mut self) -> Option<Vec<T>> {
-        self.machine.due()?;
-        let batch = self.machine.expired(self.rt.now())?;
-        self.timer.disarm();
-        Some(batch)
-    }
-
-    /// For a source that is pending.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Vec<T>> {
-        self.coop.waited();
-        let Some(due) = self.machine.due() else { return Poll::Pending };
-        ready!(self.timer.poll(&self.rt, due, cx));
-        self.machine.expired(due).map_or(Poll::Pending, Poll::Ready)
+    /// The source has no item now.
+    fn stop<E>(&mut self, cx: &mut Context<'_>, other: Other<E>) -> Poll<Collected<T, E>> {
+        match other {
+            Other::Pending => {
+                self.budget = BUDGET;
+                let Some(due) = self.machine.due() else { return Poll::Pending };
+                ready!(self.timer.poll(&self.rt, due, cx));
+                self.machine.expired(due).map_or(Poll::Pending, |batch| Poll::Ready(Collected::Batch(batch)))
+            }
+            Other::Failed(error) => Poll::Ready(Collected::Failed(self.take(Cause::End), error)),
+            Other::Ended => {
+                self.ended = true;
+                Poll::Ready(self.take(Cause::End).map_or(Collected::Ended, Collected::Batch))
+            }
+        }
     }
 
     pub(super) fn size_hint(&self, source: (usize, Option<usize>)) -> (usize, Option<usize>) {
@@ -112,8 +170,14 @@ impl<T, F: FnMut(&T) -> usize> Collector<T, F> {
 }
 
 impl<T, F> Collector<T, F> {
+    /// What is collected, now. The next item begins a batch of its own.
+    pub(super) fn take(&mut self, cause: Cause) -> Option<Vec<T>> {
+        self.timer.disarm();
+        self.machine.hand_over(cause)
+    }
+
     pub(super) fn has_ended(&self) -> bool {
-        self.ended && self.machine.len() == 0
+        self.ended && self.machine.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -159,6 +223,7 @@ impl Timer {
     }
 
     /// A timer that is left running would wake the task for nothing.
+    #[inline]
     fn disarm(&mut self) {
         if self.armed.take().is_some() {
             self.sleep = None;

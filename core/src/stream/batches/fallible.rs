@@ -8,8 +8,8 @@ use futures::{Stream, TryStream, stream::FusedStream};
 use pin_project_lite::pin_project;
 
 use super::{
-    Batch, BatchStats,
-    driver::{Collected, Collector},
+    Batch, BatchStats, Size, Uncounted,
+    driver::{Answer, Collected, Collector},
     state::Cause,
 };
 use crate::{ConfigError, rt::Rt};
@@ -24,7 +24,7 @@ pin_project! {
     ///
     /// What is collected stays in the adapter, and so does an error: dropping a `next()` loses nothing.
     #[must_use = "streams do nothing unless polled"]
-    pub struct TryBatches<S: TryStream, F = fn(&<S as TryStream>::Ok) -> usize> {
+    pub struct TryBatches<S: TryStream, F = Uncounted> {
         #[pin]
         source: S,
         collector: Collector<S::Ok, F>,
@@ -33,14 +33,9 @@ pin_project! {
     }
 }
 
-impl<S: TryStream, F: FnMut(&S::Ok) -> usize> TryBatches<S, F> {
-    pub(in crate::stream) fn new(
-        source: S,
-        rt: &Rt,
-        config: Batch,
-        size: Option<F>,
-    ) -> Result<Self, ConfigError> {
-        config.check(size.is_some())?;
+impl<S: TryStream, F: Size<S::Ok>> TryBatches<S, F> {
+    pub(in crate::stream) fn new(source: S, rt: &Rt, config: Batch, size: F) -> Result<Self, ConfigError> {
+        config.check(F::COUNTED)?;
         Ok(Self { source, collector: Collector::new(rt, config, size), error: None })
     }
 
@@ -70,7 +65,7 @@ impl<S: TryStream, F> TryBatches<S, F> {
     }
 }
 
-impl<S: TryStream, F: FnMut(&S::Ok) -> usize> Stream for TryBatches<S, F> {
+impl<S: TryStream, F: Size<S::Ok>> Stream for TryBatches<S, F> {
     type Item = Result<Vec<S::Ok>, S::Error>;
 
     #[inline]
@@ -79,7 +74,7 @@ impl<S: TryStream, F: FnMut(&S::Ok) -> usize> Stream for TryBatches<S, F> {
         if let Some(error) = this.error.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let source = |cx: &mut Context<'_>| this.source.as_mut().try_poll_next(cx);
+        let source = |cx: &mut Context<'_>| Answer::of(this.source.as_mut().try_poll_next(cx));
         this.collector.poll(cx, source).map(|collected| match collected {
             Collected::Batch(batch) => Some(Ok(batch)),
             Collected::Failed(None, error) => Some(Err(error)),
@@ -98,7 +93,7 @@ impl<S: TryStream, F: FnMut(&S::Ok) -> usize> Stream for TryBatches<S, F> {
     }
 }
 
-impl<S: TryStream, F: FnMut(&S::Ok) -> usize> FusedStream for TryBatches<S, F> {
+impl<S: TryStream, F: Size<S::Ok>> FusedStream for TryBatches<S, F> {
     fn is_terminated(&self) -> bool {
         self.error.is_none() && self.collector.has_ended()
     }

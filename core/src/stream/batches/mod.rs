@@ -3,7 +3,9 @@
 mod config;
 mod driver;
 mod fallible;
+mod pace;
 mod plain;
+mod size;
 mod state;
 mod stats;
 
@@ -13,4 +15,5 @@ mod tests;
 pub use config::Batch;
 pub use fallible::TryBatches;
 pub use plain::Batches;
+pub use size::{Size, Uncounted};
 pub use stats::BatchStats;

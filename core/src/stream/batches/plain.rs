@@ -9,8 +9,8 @@ use futures::{Stream, stream::FusedStream};
 use pin_project_lite::pin_project;
 
 use super::{
-    Batch, BatchStats,
-    driver::{Collected, Collector},
+    Batch, BatchStats, Size, Uncounted,
+    driver::{Answer, Collected, Collector},
     state::Cause,
 };
 use crate::{ConfigError, rt::Rt};
@@ -20,10 +20,11 @@ pin_project! {
     ///
     /// - A batch has at least one item, and they are in the order of the source.
     /// - It is handed over at the first of its [bounds](Batch). Its clock starts when its **first** item is taken from the
-    ///   source and does not start again with later ones. The clock is looked at even if the source is always ready: every
-    ///   32 items.
+    ///   source and does not start again with later ones.
+    /// - That holds even if the source is always ready, so that no timer would be looked at. The clock is read less often the
+    ///   faster items come: such a batch may be late by an eighth of its time, or by the time of one item.
     /// - When the source ends, what is collected is handed over before the end is.
-    /// - Once in 128 items that were there at once it lets other tasks run.
+    /// - Once in 1024 items or 128 batches that were there at once it lets other tasks run.
     ///
     /// Nothing is taken from the source while nobody asks for a batch.
     ///
@@ -31,21 +32,16 @@ pin_project! {
     ///
     /// What is collected stays in the adapter: dropping a `next()` loses nothing, and the clock runs on.
     #[must_use = "streams do nothing unless polled"]
-    pub struct Batches<S: Stream, F = fn(&<S as Stream>::Item) -> usize> {
+    pub struct Batches<S: Stream, F = Uncounted> {
         #[pin]
         source: S,
         collector: Collector<S::Item, F>,
     }
 }
 
-impl<S: Stream, F: FnMut(&S::Item) -> usize> Batches<S, F> {
-    pub(in crate::stream) fn new(
-        source: S,
-        rt: &Rt,
-        config: Batch,
-        size: Option<F>,
-    ) -> Result<Self, ConfigError> {
-        config.check(size.is_some())?;
+impl<S: Stream, F: Size<S::Item>> Batches<S, F> {
+    pub(in crate::stream) fn new(source: S, rt: &Rt, config: Batch, size: F) -> Result<Self, ConfigError> {
+        config.check(F::COUNTED)?;
         Ok(Self { source, collector: Collector::new(rt, config, size) })
     }
 
@@ -92,14 +88,14 @@ impl<S: Stream, F> Batches<S, F> {
     }
 }
 
-impl<S: Stream, F: FnMut(&S::Item) -> usize> Stream for Batches<S, F> {
+impl<S: Stream, F: Size<S::Item>> Stream for Batches<S, F> {
     type Item = Vec<S::Item>;
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<S::Item>>> {
         let mut this = self.project();
         let source = |cx: &mut Context<'_>| {
-            this.source.as_mut().poll_next(cx).map(|item| item.map(Ok::<_, Infallible>))
+            Answer::of(this.source.as_mut().poll_next(cx).map(|item| item.map(Ok::<_, Infallible>)))
         };
         this.collector.poll(cx, source).map(|collected| match collected {
             Collected::Batch(batch) => Some(batch),
@@ -112,7 +108,7 @@ impl<S: Stream, F: FnMut(&S::Item) -> usize> Stream for Batches<S, F> {
     }
 }
 
-impl<S: Stream, F: FnMut(&S::Item) -> usize> FusedStream for Batches<S, F> {
+impl<S: Stream, F: Size<S::Item>> FusedStream for Batches<S, F> {
     fn is_terminated(&self) -> bool {
         self.collector.has_ended()
     }

@@ -10,6 +10,7 @@ pub(super) struct Machine<T> {
     config: Batch,
     items: Vec<T>,
     bytes: usize,
+    bytes_max: usize,
     /// When the batch has to go. `None` while it is empty, and if that time is beyond any clock.
     due: Option<Instant>,
     /// How many items the batch before had.
@@ -29,7 +30,17 @@ pub(super) enum Cause {
 
 impl<T> Machine<T> {
     pub(super) fn new(config: Batch) -> Self {
-        Self { config, items: Vec::new(), bytes: 0, due: None, ahead: 0, stats: BatchStats::default() }
+        // As many bytes as can be counted are never reached.
+        let bytes_max = config.bytes_max.unwrap_or(usize::MAX);
+        Self {
+            config,
+            items: Vec::new(),
+            bytes: 0,
+            bytes_max,
+            due: None,
+            ahead: 0,
+            stats: BatchStats::default(),
+        }
     }
 
     /// Collects an item. Returns the batch that it completes, or that it has no room in.
@@ -38,7 +49,7 @@ impl<T> Machine<T> {
     /// itself: [`full`](Self::full) says so, and is to be asked before the next item comes.
     #[inline]
     pub(super) fn push(&mut self, item: T, bytes: usize, now: impl FnOnce() -> Instant) -> Option<Vec<T>> {
-        let room = self.config.bytes_max.map_or(usize::MAX, |bytes_max| bytes_max.saturating_sub(self.bytes));
+        let room = self.bytes_max.saturating_sub(self.bytes);
         let before = if bytes > room { self.hand_over(Cause::Bytes) } else { None };
         if self.items.is_empty() {
             self.due = now().checked_add(self.config.wait_max);
@@ -49,13 +60,24 @@ impl<T> Machine<T> {
         if before.is_some() { before } else { self.full() }
     }
 
+    /// [`push`](Self::push) for an item whose bytes do not count, to a batch that has some and has [`room`](Self::room).
+    #[inline]
+    pub(super) fn join(&mut self, item: T) {
+        self.items.push(item);
+    }
+
+    /// How many items the batch has room for.
+    pub(super) fn room(&self) -> usize {
+        self.config.items_max - self.items.len()
+    }
+
     /// The batch, if nothing more may come to it.
     #[inline]
     pub(super) fn full(&mut self) -> Option<Vec<T>> {
         if self.items.len() >= self.config.items_max {
             return self.hand_over(Cause::Items);
         }
-        if self.config.bytes_max.is_some_and(|bytes_max| self.bytes >= bytes_max) {
+        if self.bytes >= self.bytes_max {
             return self.hand_over(Cause::Bytes);
         }
         None
@@ -81,6 +103,10 @@ impl<T> Machine<T> {
     /// When [`expired`](Self::expired) will have something, unless the batch is full before.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
