@@ -1,3 +1,4 @@
 //! The component `stream` and its peers.
 
 pub(crate) mod batches;
+pub(crate) mod map_concurrent;

@@ -1,6 +1,6 @@
 use futures::{Stream, TryStream};
 
-use super::{Batch, Batches, TryBatches, Uncounted};
+use super::{Batch, Batches, Concurrency, MapConcurrent, TryBatches, Uncounted};
 use crate::{ConfigError, rt::Rt};
 
 /// What streams can do with the clock and the tasks of a runtime.
@@ -130,6 +130,52 @@ pub trait RtStreamExt: Stream {
         F: FnMut(&Self::Ok) -> usize,
     {
         TryBatches::new(self, rt, config, size)
+    }
+
+    /// Runs `map` on the items, several at once, each in a task.
+    ///
+    /// See [`MapConcurrent`] for what is guaranteed.
+    ///
+    /// # Errors
+    ///
+    /// If a field of the config is out of range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    /// use std::time::Duration;
+    ///
+    /// use futures::{StreamExt, stream};
+    /// use seaworthy_core::stream::{Concurrency, RtStreamExt};
+    ///
+    /// let concurrency = Concurrency { tasks_max: 3, ..Concurrency::default() };
+    /// let (start, inner) = (rt.now(), rt.clone());
+    /// let fetch = move |page: u32| {
+    ///     let rt = inner.clone();
+    ///     async move {
+    ///         rt.sleep(Duration::from_secs(1)).await;
+    ///         page * 10
+    ///     }
+    /// };
+    /// let pages = stream::iter(1..=6).map_concurrent(&rt, concurrency, fetch).unwrap();
+    /// let pages: Vec<u32> = pages.map(|page| page.unwrap()).collect().await;
+    /// assert_eq!(pages, [10, 20, 30, 40, 50, 60]);
+    /// assert_eq!(rt.now() - start, Duration::from_secs(2));
+    /// # });
+    /// ```
+    fn map_concurrent<F, Fut>(
+        self,
+        rt: &Rt,
+        config: Concurrency,
+        map: F,
+    ) -> Result<MapConcurrent<Fut::Output>, ConfigError>
+    where
+        Self: Sized + Send + 'static,
+        F: FnMut(Self::Item) -> Fut + Send + 'static,
+        Fut: Future<Output: Send + 'static> + Send + 'static,
+    {
+        MapConcurrent::new(self, rt, config, map)
     }
 }
 
