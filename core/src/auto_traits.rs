@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{rt, task, time, wait};
+use crate::{rt, stream, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -37,6 +37,12 @@ const _: () = {
     shared::<task::PriorityQueue<Value>>();
     shared::<task::Pop<'static, Value>>();
     shared::<wait::WaitQueue<u8>>();
+
+    shared::<stream::Batches<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::TryBatches<futures::stream::Iter<std::vec::IntoIter<Result<u8, u8>>>>>();
+    shared::<stream::TimeoutEach<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::Sample<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::MapConcurrent<Value>>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

@@ -54,7 +54,9 @@ where
         })
         .peer("chunks_timeout of tokio-stream", move |meter| {
             let _context = runtime.enter();
-            time(meter, runtime, items, source, |source| Box::pin(source.chunks_timeout(ITEMS_MAX, WAIT_MAX)));
+            time(meter, runtime, items, source, |source| {
+                Box::pin(source.chunks_timeout(ITEMS_MAX, WAIT_MAX))
+            });
         })
         .reference("chunks of futures", move |meter| {
             time(meter, runtime, items, source, |source| source.chunks(ITEMS_MAX));
