@@ -137,7 +137,6 @@ impl<T, F: Size<T>> Collector<T, F> {
     #[inline]
     fn hand_over<E>(&mut self, batch: Vec<T>) -> Poll<Collected<T, E>> {
         self.budget = self.budget.saturating_sub(BATCH_COST);
-        self.timer.disarm();
         Poll::Ready(Collected::Batch(batch))
     }
 
@@ -146,7 +145,11 @@ impl<T, F: Size<T>> Collector<T, F> {
         match other {
             Other::Pending => {
                 self.budget = BUDGET;
-                let Some(due) = self.machine.due() else { return Poll::Pending };
+                // Moving a timer to the next batch is much cheaper than making one, so it is disarmed only here.
+                let Some(due) = self.machine.due() else {
+                    self.timer.disarm();
+                    return Poll::Pending;
+                };
                 ready!(self.timer.poll(&self.rt, due, cx));
                 self.machine.expired(due).map_or(Poll::Pending, |batch| Poll::Ready(Collected::Batch(batch)))
             }

@@ -12,7 +12,7 @@ use crate::{
     rt::Rt,
     stream::{
         RtStreamExt,
-        script::{Computing, SECOND, Wakes, computed},
+        script::{Computing, SECOND, Wakes, arriving, computed, timed},
     },
     testing::{self, for_each_seed},
 };
@@ -64,6 +64,7 @@ fn a_size_flush_disarms_the_timer() {
         sender.unbounded_send(2).unwrap();
         assert_eq!(wakes.count(), 1);
         assert_eq!(poll(), Poll::Ready(Some(vec![1, 2])));
+        assert!(poll().is_pending());
         rt.sleep(5 * SECOND).await;
         assert_eq!(wakes.count(), 1, "nothing is left to wake for");
 
@@ -72,9 +73,19 @@ fn a_size_flush_disarms_the_timer() {
         assert!(poll().is_pending());
         rt.sleep(SECOND * 9 / 10).await;
         assert!(poll().is_pending());
+        assert_eq!(wakes.count(), 2, "by the item");
         rt.sleep(SECOND / 10).await;
-        assert_eq!(wakes.count(), 2);
+        assert_eq!(wakes.count(), 3, "by the timer");
         assert_eq!(poll(), Poll::Ready(Some(vec![3])));
+    });
+}
+
+#[test]
+fn a_batch_that_follows_a_full_one_has_all_of_its_time() {
+    for_each_seed(0..10, |rt| async move {
+        let source = arriving(&rt, [(0, 'a'), (600, 'b'), (600, 'c'), (5000, 'd')]);
+        let all = timed(&rt, rt.now(), source.batches(&rt, by_count(2)).unwrap()).await;
+        assert_eq!(all, [(600, vec!['a', 'b']), (1600, vec!['c']), (5000, vec!['d'])]);
     });
 }
 
