@@ -4,5 +4,6 @@
 mod command;
 mod conformance;
 mod dependencies;
+mod map_concurrent;
 #[cfg(feature = "serde")]
 mod serde;
