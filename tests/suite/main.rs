@@ -8,6 +8,7 @@ mod dependencies;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod limits;
 mod policies;
+mod map_concurrent;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(any(feature = "tokio", feature = "smol"))]

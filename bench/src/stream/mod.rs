@@ -2,3 +2,5 @@
 
 pub(crate) mod generate;
 pub(crate) mod merge;
+pub(crate) mod batches;
+pub(crate) mod map_concurrent;
