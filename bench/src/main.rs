@@ -23,6 +23,8 @@ struct Bench {
 }
 
 const BENCHES: &[Bench] = &[
+    Bench { name: "pool/contended", peers: &["deadpool", "bb8", "mobc"], run: pool::contended::run },
+    Bench { name: "pool/uncontended", peers: &["deadpool", "bb8", "mobc"], run: pool::uncontended::run },
     Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],
