@@ -21,7 +21,7 @@ use super::{
     close::Leaving,
     config::limit,
     connect::Connecting,
-    state::{Departure, Effects, Machine, NEVER, nanos},
+    state::{Departure, Effects, Machine, NEVER, Now, nanos},
     stats::Reason,
 };
 use crate::rt::{Panic, Rt, Scope, Task};
@@ -66,8 +66,9 @@ pub(super) struct Limits {
 
 impl<M: Manager> Inner<M> {
     pub(super) fn new(rt: &Rt, manager: M, config: &Config) -> Self {
+        let epoch = rt.now();
         let state = State {
-            machine: Machine::new(config, rt.rng("pool")),
+            machine: Machine::new(epoch, config, rt.rng("pool")),
             last_error: None,
             watchers: 0,
             warmers: Slab::new(),
@@ -81,7 +82,7 @@ impl<M: Manager> Inner<M> {
         Self {
             state: Mutex::new(state),
             tick: AtomicU32::new(0),
-            epoch: rt.now(),
+            epoch,
             rt: rt.clone(),
             manager,
             limits,
@@ -92,16 +93,12 @@ impl<M: Manager> Inner<M> {
         }
     }
 
-    /// Nanoseconds since the pool was made.
-    #[inline]
-    pub(super) fn now(&self) -> u64 {
-        self.nanos(self.rt.now())
+    pub(super) fn now(&self) -> Now {
+        self.at(self.rt.now())
     }
 
-    #[inline]
-    pub(super) fn nanos(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.epoch);
-        since.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(since.subsec_nanos()))
+    pub(super) fn at(&self, instant: Instant) -> Now {
+        Now::new(self.epoch, instant)
     }
 
     /// The instant of a machine's time, if there is one.
@@ -204,7 +201,7 @@ impl<M: Manager> Inner<M> {
     }
 
     /// What a caller is told whose time is over.
-    pub(super) fn timed_out(&self, called: u64, phase: Option<Phase>) -> AcquireError<M::Error> {
+    pub(super) fn timed_out(&self, called: Instant, phase: Option<Phase>) -> AcquireError<M::Error> {
         let now = self.now();
         let state = self.state.lock();
         let situation = state.machine.situation(now);
@@ -212,7 +209,7 @@ impl<M: Manager> Inner<M> {
         drop(state);
         let timed_out = TimedOut {
             phase: phase.unwrap_or(situation.phase),
-            waited: Duration::from_nanos(now.saturating_sub(called)),
+            waited: now.instant.saturating_duration_since(called),
             waiting: situation.waiting,
             in_use: situation.in_use,
             max: situation.max,

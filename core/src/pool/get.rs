@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{FutureExt, future::BoxFuture};
@@ -14,7 +14,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{
     AcquireError, Lease, Manager, Phase,
     driver::{Changes, Conn, Inner, State},
-    state::{Claim, Enter, NEVER, Request},
+    state::{Claim, Enter, NEVER, Now, Request},
     stats::Reason,
 };
 use crate::{time::Deadline, wait::Place};
@@ -32,9 +32,10 @@ pub struct Acquire {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Get<'a, M: Manager> {
     inner: &'a Arc<Inner<M>>,
-    called: u64,
+    called: Instant,
     /// How often the pool had been looked after when it was called.
     tick: u32,
+    until: Option<Instant>,
     request: Request,
     stage: Stage<M>,
     /// What it waited for last, if that is not to be seen from outside.
@@ -61,27 +62,18 @@ impl<'a, M: Manager> Get<'a, M> {
     #[inline]
     pub(super) fn new(
         inner: &'a Arc<Inner<M>>,
-        acquire: Acquire,
+        priority: i32,
+        until: Option<Instant>,
         holder: &'static Location<'static>,
     ) -> Self {
         let tick = inner.tick();
-        let called = inner.now();
-        let mut deadline = called.saturating_add(inner.limits.acquire);
-        if let Some(earlier) = acquire.deadline {
-            deadline = deadline.min(inner.nanos(earlier.at()));
-        }
-        let request = Request {
-            priority: acquire.priority,
-            holder,
-            deadline,
-            key: None,
-            waited: false,
-            yielded: false,
-        };
-        Self { inner, called, tick, request, stage: Stage::Outside, phase: None }
+        let called = inner.rt.now();
+        // The deadline counts only for those who have to wait.
+        let request = Request { priority, holder, deadline: NEVER, key: None, waited: false, yielded: false };
+        Self { inner, called, tick, until, request, stage: Stage::Outside, phase: None }
     }
 
-    #[cold]
+    #[inline(never)]
     fn poll_slowly(&mut self, cx: &mut Context<'_>) -> Poll<Acquired<M>> {
         loop {
             let step = match &mut self.stage {
@@ -97,8 +89,13 @@ impl<'a, M: Manager> Get<'a, M> {
 
     fn enter(&mut self, cx: &mut Context<'_>) -> Step<M> {
         let inner = self.inner;
+        let called = inner.at(self.called);
         let is_first = self.request.key.is_none();
-        let now = if is_first && self.tick == inner.tick() { self.called } else { inner.now() };
+        let now = if is_first && self.tick == inner.tick() { called } else { inner.now() };
+        if is_first {
+            let limit = called.after(inner.limits.acquire);
+            self.request.deadline = self.until.map_or(limit, |until| limit.min(inner.at(until).nanos));
+        }
         let mut waker = Some(cx.waker().clone());
         let request = &mut self.request;
         let entered = inner.change(|state, effects| state.machine.enter(now, request, &mut waker, effects));
@@ -173,9 +170,9 @@ impl<'a, M: Manager> Get<'a, M> {
     }
 
     /// How long a check may take.
-    fn check_limit(&self, now: u64) -> Option<Duration> {
+    fn check_limit(&self, now: Now) -> Option<Duration> {
         let deadline = self.request.deadline;
-        let left = (deadline != NEVER).then(|| Duration::from_nanos(deadline.saturating_sub(now)));
+        let left = (deadline != NEVER).then(|| Duration::from_nanos(deadline.saturating_sub(now.nanos)));
         let limit = self.inner.limits.check;
         limit.into_iter().chain(left).min()
     }

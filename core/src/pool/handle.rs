@@ -101,7 +101,7 @@ impl<M: Manager> Pool<M> {
     #[track_caller]
     #[inline]
     pub fn get(&self) -> Get<'_, M> {
-        Get::new(self.inner(), Acquire::default(), Location::caller())
+        Get::new(self.inner(), 0, None, Location::caller())
     }
 
     /// As [`get`](Self::get), with a deadline and a priority of one's own.
@@ -136,7 +136,12 @@ impl<M: Manager> Pool<M> {
     /// ```
     #[track_caller]
     pub fn get_with(&self, acquire: Acquire) -> Get<'_, M> {
-        Get::new(self.inner(), acquire, Location::caller())
+        Get::new(
+            self.inner(),
+            acquire.priority,
+            acquire.deadline.map(|deadline| deadline.at()),
+            Location::caller(),
+        )
     }
 
     /// Takes an idle connection if that needs no wait.

@@ -1,6 +1,6 @@
 //! How many connections are to be made, and when.
 
-use super::{Effects, Machine, Slot, nanos};
+use super::{Effects, Machine, Now, Slot, nanos};
 use crate::{
     rt::Rng,
     time::{Backoff, Delays},
@@ -35,7 +35,7 @@ impl Connects {
         self.trouble = None;
     }
 
-    pub(super) fn failed(&mut self, now: u64, started: u64) {
+    pub(super) fn failed(&mut self, now: Now, started: u64) {
         self.under_way -= 1;
         self.failures += 1;
         let (backoff, rng, failures) = (self.backoff, &self.rng, self.failures);
@@ -47,13 +47,13 @@ impl Connects {
         // Those that were under way when the first of them failed have nothing new to say.
         if started >= trouble.since {
             let pause = trouble.delays.next().unwrap_or(backoff.max);
-            trouble.since = now.max(1);
-            trouble.retry_at = now.saturating_add(nanos(pause));
+            trouble.since = now.nanos.max(1);
+            trouble.retry_at = now.after(nanos(pause));
         }
     }
 
-    pub(super) fn is_backing_off(&self, now: u64) -> bool {
-        self.retry_at().is_some_and(|at| now < at)
+    pub(super) fn is_backing_off(&self, now: Now) -> bool {
+        self.retry_at().is_some_and(|at| now.nanos < at)
     }
 
     fn retry_at(&self) -> Option<u64> {
@@ -75,14 +75,14 @@ impl<C, W> Machine<C, W> {
         self.slots.len() - self.connects.under_way - self.closing
     }
 
-    pub(super) fn start_connects(&mut self, now: u64, effects: &mut Effects<C, W>) {
+    pub(super) fn start_connects(&mut self, now: Now, effects: &mut Effects<C, W>) {
         let room = self.max.saturating_sub(self.slots.len());
         let wanted = self.wanted().min(room);
         if wanted == 0 {
             return;
         }
         if let Some(retry_at) = self.connects.retry_at()
-            && now < retry_at
+            && now.nanos < retry_at
         {
             if self.line.is_empty() && self.connects.warm == 0 {
                 self.alarms.upkeep_by(retry_at);
@@ -101,7 +101,7 @@ impl<C, W> Machine<C, W> {
     }
 
     /// Asks for `count` open connections, or for what others ask for if that is more.
-    pub(in super::super) fn warm(&mut self, now: u64, count: usize, effects: &mut Effects<C, W>) {
+    pub(in super::super) fn warm(&mut self, now: Now, count: usize, effects: &mut Effects<C, W>) {
         self.connects.warm = count;
         self.settle(now, effects);
     }

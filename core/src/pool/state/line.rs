@@ -1,10 +1,13 @@
 //! Those who wait.
 
-use std::{panic::Location, time::Duration};
+use std::{
+    panic::Location,
+    time::{Duration, Instant},
+};
 
 use super::{
     super::{Order, TryGetError},
-    Effects, IMMEDIATE_MAX, Machine, NEVER, Stage,
+    Effects, IMMEDIATE_MAX, Machine, NEVER, Now, Stage,
 };
 use crate::wait::{Key, Ordered, Place};
 
@@ -154,7 +157,7 @@ impl<C, W> Machine<C, W> {
     /// A caller comes, for the first time or again. It takes `waker` if it has to wait.
     pub(in super::super) fn enter(
         &mut self,
-        now: u64,
+        now: Now,
         request: &mut Request,
         waker: &mut Option<W>,
         effects: &mut Effects<C, W>,
@@ -173,7 +176,7 @@ impl<C, W> Machine<C, W> {
                 let taken = if self.is_check_due(now, index) {
                     self.begin_check(now, index, request.holder).map(|(index, c)| Enter::Check(index, c))
                 } else {
-                    self.lease(now, index, request.holder).map(|(index, c)| Enter::Leased(index, c))
+                    self.lease(now.instant, index, request.holder).map(|(index, c)| Enter::Leased(index, c))
                 };
                 self.settle(now, effects);
                 if let Some(taken) = taken {
@@ -181,7 +184,7 @@ impl<C, W> Machine<C, W> {
                 }
             }
         }
-        if request.deadline <= now {
+        if request.deadline <= now.nanos {
             self.counts.timed_out += 1;
             return Enter::TimedOut;
         }
@@ -201,11 +204,11 @@ impl<C, W> Machine<C, W> {
         Enter::Wait(place)
     }
 
-    fn key(&mut self, now: u64, request: &mut Request) -> Key {
+    fn key(&mut self, now: Now, request: &mut Request) -> Key {
         *request.key.get_or_insert_with(|| {
             // In the order of first polls, whatever the order of the calls was; and no two at once, so that whoever enters
             // again finds its old place.
-            self.line.last_came = now.max(self.line.last_came + 1);
+            self.line.last_came = now.nanos.max(self.line.last_came + 1);
             let came = Duration::from_nanos(self.line.last_came);
             Key::ageing(came, request.priority, self.rules.ageing_step)
         })
@@ -214,7 +217,7 @@ impl<C, W> Machine<C, W> {
     /// Takes an idle connection for somebody who does not wait.
     pub(in super::super) fn try_take(
         &mut self,
-        now: u64,
+        now: Now,
         holder: &'static Location<'static>,
         effects: &mut Effects<C, W>,
     ) -> Result<(usize, C), TryGetError> {
@@ -233,14 +236,14 @@ impl<C, W> Machine<C, W> {
                 }
                 Err(TryGetError::CheckDue)
             }
-            Some(index) => self.lease(now, index, holder).ok_or(TryGetError::Busy),
+            Some(index) => self.lease(now.instant, index, holder).ok_or(TryGetError::Busy),
         };
         self.settle(now, effects);
         taken
     }
 
     /// Takes the next idle connection that is good for something out of its stack, retiring those that are not.
-    fn next_idle(&mut self, now: u64, effects: &mut Effects<C, W>) -> Option<usize> {
+    fn next_idle(&mut self, now: Now, effects: &mut Effects<C, W>) -> Option<usize> {
         while let Some(index) = self.pop_idle() {
             let Some(reason) = self.verdict_on_idle(now, index, self.idle.len()) else { return Some(index) };
             self.retire_kept(index, reason, effects);
@@ -248,14 +251,14 @@ impl<C, W> Machine<C, W> {
         None
     }
 
-    fn is_check_due(&self, now: u64, index: usize) -> bool {
-        self.slots.get(index).is_some_and(|slot| now.saturating_sub(slot.since) >= self.rules.check_after)
+    fn is_check_due(&self, now: Now, index: usize) -> bool {
+        self.age(now, index) >= self.rules.check_after
     }
 
     #[inline]
     pub(super) fn lease(
         &mut self,
-        now: u64,
+        now: Instant,
         index: usize,
         holder: &'static Location<'static>,
     ) -> Option<(usize, C)> {
@@ -263,6 +266,7 @@ impl<C, W> Machine<C, W> {
         let slot = self.slots.get_mut(index)?;
         let connection = slot.connection.take()?;
         (slot.stage, slot.since, slot.tick) = (Stage::Leased, now, tick);
+        slot.stale = false;
         slot.holder = Some(holder);
         slot.uses += 1;
         self.immediate += 1;
@@ -272,13 +276,13 @@ impl<C, W> Machine<C, W> {
 
     fn begin_check(
         &mut self,
-        now: u64,
+        now: Now,
         index: usize,
         holder: &'static Location<'static>,
     ) -> Option<(usize, C)> {
         let slot = self.slots.get_mut(index)?;
         let connection = slot.connection.take()?;
-        (slot.stage, slot.since) = (Stage::Checking, now);
+        (slot.stage, slot.since, slot.stale) = (Stage::Checking, now.instant, false);
         slot.holder = Some(holder);
         self.checking += 1;
         self.counts.checks += 1;
@@ -328,7 +332,7 @@ impl<C, W> Machine<C, W> {
     /// A caller in line goes. What lay ready for it goes to the next. Returns its waker.
     pub(in super::super) fn leave(
         &mut self,
-        now: u64,
+        now: Now,
         place: Place,
         effects: &mut Effects<C, W>,
     ) -> Option<W> {
@@ -345,7 +349,7 @@ impl<C, W> Machine<C, W> {
     }
 
     /// A connection that was handed over in vain goes on.
-    pub(super) fn place_again(&mut self, now: u64, index: usize, effects: &mut Effects<C, W>) {
+    pub(super) fn place_again(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         match self.verdict(now, index) {
             Some(reason) => self.retire_kept(index, reason, effects),
             None => self.place(now, index, effects),

@@ -1,7 +1,8 @@
 //! The pure machine: who holds what, who waits, what is to be made or ended. It is told the time and what happened, and
 //! says what to do; it never sleeps, reads a clock, wakes, or runs code of a user.
 //!
-//! `C` is a connection and `W` what wakes a waiter. Times are nanoseconds since the pool was made.
+//! `C` is a connection and `W` what wakes a waiter. Times are nanoseconds since the pool was made, but for what is
+//! written down at each lease.
 
 mod connects;
 mod effects;
@@ -9,7 +10,11 @@ mod line;
 mod report;
 mod upkeep;
 
-use std::{collections::VecDeque, panic::Location, time::Duration};
+use std::{
+    collections::VecDeque,
+    panic::Location,
+    time::{Duration, Instant},
+};
 
 use slab::Slab;
 
@@ -27,12 +32,21 @@ use crate::rt::Rng;
 
 pub(super) const NEVER: u64 = u64::MAX;
 
+/// A point in time, as it was read and as the machine counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) instant: Instant,
+    /// Since the pool was made.
+    pub(super) nanos: u64,
+}
+
 /// How many leases are given out without a wait before others get a chance to run.
 const IMMEDIATE_MAX: u32 = 128;
 
 #[derive(Debug)]
 pub(super) struct Machine<C, W> {
     rules: Rules,
+    epoch: Instant,
     max: usize,
     slots: Slab<Slot<C>>,
     /// In the order in which they came back.
@@ -91,7 +105,9 @@ struct Counts {
 struct Slot<C> {
     stage: Stage,
     /// Since when it is in this stage; idle ones, since when they are idle at the latest.
-    since: u64,
+    since: Instant,
+    /// Idle for so long that it has to be looked at before it is lent.
+    stale: bool,
     /// How often the pool had been looked after at `since`.
     tick: u32,
     /// There while it is idle or handed over.
@@ -141,10 +157,11 @@ impl Rules {
 }
 
 impl<C> Slot<C> {
-    fn new(now: u64, generation: u64) -> Self {
+    fn new(now: Now, generation: u64) -> Self {
         Self {
             stage: Stage::Connecting,
-            since: now,
+            since: now.instant,
+            stale: false,
             tick: 0,
             connection: None,
             retire_at: NEVER,
@@ -158,15 +175,16 @@ impl<C> Slot<C> {
 }
 
 impl<C, W> Machine<C, W> {
-    pub(super) fn new(config: &Config, rng: Rng) -> Self {
+    pub(super) fn new(epoch: Instant, config: &Config, rng: Rng) -> Self {
         Self {
             rules: Rules::new(config),
+            epoch,
             max: config.max,
             slots: Slab::new(),
             idle: VecDeque::new(),
             line: Line::default(),
             connects: Connects::new(config.connect_backoff, rng.fork("backoff", 0)),
-            alarms: Alarms::default(),
+            alarms: Alarms::new(epoch, 0),
             rng,
             checking: 0,
             closing: 0,
@@ -183,7 +201,7 @@ impl<C, W> Machine<C, W> {
     #[inline]
     pub(super) fn take(
         &mut self,
-        now: u64,
+        now: Instant,
         tick: u32,
         holder: &'static Location<'static>,
     ) -> Option<(usize, C)> {
@@ -191,10 +209,10 @@ impl<C, W> Machine<C, W> {
             Order::Lifo => *self.idle.back()?,
             Order::Fifo => *self.idle.front()?,
         };
-        let slot = self.slots.get(index)?;
-        let is_fresh = now.saturating_sub(slot.since) < self.rules.fresh_for && now < slot.retire_at;
+        // Nothing has expired since somebody looked.
+        let is_quiet = tick == self.alarms.tick && now < self.alarms.quiet_until;
         let is_calm = self.idle.len() > self.rules.min_idle && self.immediate < IMMEDIATE_MAX;
-        if !is_fresh || !is_calm || tick != self.alarms.tick {
+        if !is_quiet || !is_calm || self.slots.get(index)?.stale {
             return None;
         }
         self.pop_idle();
@@ -221,7 +239,7 @@ impl<C, W> Machine<C, W> {
     /// A connection comes back, and `reason` says if and why it is of no use any more.
     pub(super) fn give_back(
         &mut self,
-        now: u64,
+        now: Now,
         index: usize,
         connection: C,
         reason: Option<Reason>,
@@ -230,7 +248,7 @@ impl<C, W> Machine<C, W> {
         let Some(slot) = self.slots.get_mut(index) else { return };
         // It was used until now, if the pool was looked after since it was taken.
         if slot.tick != self.alarms.tick {
-            slot.since = now;
+            slot.since = now.instant;
         }
         slot.stage = Stage::Idle;
         slot.reported = false;
@@ -244,23 +262,23 @@ impl<C, W> Machine<C, W> {
     }
 
     /// A holder keeps its connection for good.
-    pub(super) fn detach(&mut self, now: u64, index: usize, effects: &mut Effects<C, W>) {
+    pub(super) fn detach(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         self.depart(index, Reason::Detached);
         self.gone(now, index, effects);
     }
 
     /// A connect succeeded.
-    pub(super) fn connected(&mut self, now: u64, index: usize, connection: C, effects: &mut Effects<C, W>) {
+    pub(super) fn connected(&mut self, now: Now, index: usize, connection: C, effects: &mut Effects<C, W>) {
         self.connects.succeeded();
         self.counts.connected += 1;
         let jitter = nanos(self.rng.duration(Duration::ZERO, self.rules.lifetime_jitter));
         let Some(slot) = self.slots.get_mut(index) else { return };
         slot.stage = Stage::Idle;
-        slot.since = now;
+        slot.since = now.instant;
         if self.rules.lifetime_max != NEVER {
-            slot.retire_at = now.saturating_add(self.rules.lifetime_max - jitter);
+            slot.retire_at = now.after(self.rules.lifetime_max - jitter);
         }
-        self.alarms.upkeep_by(slot.retire_at.min(now.saturating_add(self.rules.period)));
+        self.alarms.upkeep_by(slot.retire_at.min(now.after(self.rules.period)));
         if let Some(reason) = self.verdict(now, index) {
             self.retire(index, connection, reason, effects);
         } else {
@@ -271,14 +289,14 @@ impl<C, W> Machine<C, W> {
     }
 
     /// A connect failed.
-    pub(super) fn connect_failed(&mut self, now: u64, index: usize, effects: &mut Effects<C, W>) {
+    pub(super) fn connect_failed(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         let Some(slot) = self.slots.try_remove(index) else { return };
-        self.connects.failed(now, slot.since);
+        self.connects.failed(now, self.nanos(slot.since));
         self.settle(now, effects);
     }
 
     /// A connect was given up because nobody wants it any more.
-    pub(super) fn connect_dropped(&mut self, now: u64, index: usize, effects: &mut Effects<C, W>) {
+    pub(super) fn connect_dropped(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         if self.slots.try_remove(index).is_some() {
             self.connects.under_way -= 1;
             self.settle(now, effects);
@@ -288,7 +306,7 @@ impl<C, W> Machine<C, W> {
     /// The check of a connection has succeeded: it is leased, unless something else speaks against it by now.
     pub(super) fn checked(
         &mut self,
-        now: u64,
+        now: Now,
         index: usize,
         connection: C,
         effects: &mut Effects<C, W>,
@@ -301,7 +319,7 @@ impl<C, W> Machine<C, W> {
         }
         let slot = self.slots.get_mut(index)?;
         slot.stage = Stage::Leased;
-        slot.since = now;
+        slot.since = now.instant;
         slot.tick = self.alarms.tick;
         slot.uses += 1;
         self.counts.leased += 1;
@@ -317,7 +335,7 @@ impl<C, W> Machine<C, W> {
     }
 
     /// What was on its way out is gone.
-    pub(super) fn gone(&mut self, now: u64, index: usize, effects: &mut Effects<C, W>) {
+    pub(super) fn gone(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         let Some(slot) = self.slots.try_remove(index) else { return };
         if let Stage::Closing(reason) = slot.stage {
             self.closing -= 1;
@@ -326,7 +344,7 @@ impl<C, W> Machine<C, W> {
         self.settle(now, effects);
     }
 
-    pub(super) fn resize(&mut self, now: u64, max: usize, effects: &mut Effects<C, W>) {
+    pub(super) fn resize(&mut self, now: Now, max: usize, effects: &mut Effects<C, W>) {
         self.max = max;
         while !self.is_within_max() {
             // The one that is least likely to be missed.
@@ -337,7 +355,7 @@ impl<C, W> Machine<C, W> {
     }
 
     /// Declares all connections outdated, also those that are only being made.
-    pub(super) fn expire_all(&mut self, now: u64, effects: &mut Effects<C, W>) {
+    pub(super) fn expire_all(&mut self, now: Now, effects: &mut Effects<C, W>) {
         self.generation += 1;
         self.retire_idle_and_handed(Reason::Expired, effects);
         self.settle(now, effects);
@@ -379,30 +397,32 @@ impl<C, W> Machine<C, W> {
     }
 
     /// Gives a connection that is kept in its slot to the first in line, or makes it idle.
-    fn place(&mut self, now: u64, index: usize, effects: &mut Effects<C, W>) {
+    fn place(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let Some(handed) = self.line.hand_over(index, effects) else {
             slot.stage = Stage::Idle;
             self.idle.push_back(index);
+            let fresh_until = self.nanos(self.slots[index].since).saturating_add(self.rules.fresh_for);
+            self.alarms.upkeep_by(fresh_until);
             return;
         };
         slot.stage = Stage::Handed;
-        slot.since = now;
+        slot.since = now.instant;
         slot.tick = self.alarms.tick;
         slot.holder = Some(handed.holder);
         slot.handed_to = Some(handed.place);
         self.handed += 1;
-        self.alarms.deadline_by(now.saturating_add(self.rules.handover_max));
+        self.alarms.deadline_by(now.after(self.rules.handover_max));
     }
 
     /// Why a connection must not be kept.
-    fn verdict(&self, now: u64, index: usize) -> Option<Reason> {
+    fn verdict(&self, now: Now, index: usize) -> Option<Reason> {
         let slot = self.slots.get(index)?;
         if self.closed {
             Some(Reason::Closed)
         } else if slot.generation != self.generation {
             Some(Reason::Expired)
-        } else if now >= slot.retire_at {
+        } else if now.nanos >= slot.retire_at {
             Some(Reason::Lifetime)
         } else if slot.uses >= self.rules.uses_max {
             Some(Reason::Uses)
@@ -415,11 +435,18 @@ impl<C, W> Machine<C, W> {
 
     /// Why a connection that was idle must not be lent, with `others` idle beside it. As many as are always to be idle may
     /// be so for as long as they like.
-    fn verdict_on_idle(&self, now: u64, index: usize, others: usize) -> Option<Reason> {
-        let since = self.slots.get(index)?.since;
-        let is_idle_for_long =
-            now.saturating_sub(since) >= self.rules.idle_max && others >= self.rules.min_idle;
+    fn verdict_on_idle(&self, now: Now, index: usize, others: usize) -> Option<Reason> {
+        let is_idle_for_long = self.age(now, index) >= self.rules.idle_max && others >= self.rules.min_idle;
         self.verdict(now, index).or_else(|| is_idle_for_long.then_some(Reason::Idle))
+    }
+
+    /// For how long a slot is in its stage.
+    fn age(&self, now: Now, index: usize) -> u64 {
+        self.slots.get(index).map_or(0, |slot| now.nanos.saturating_sub(self.nanos(slot.since)))
+    }
+
+    fn nanos(&self, at: Instant) -> u64 {
+        nanos(at.saturating_duration_since(self.epoch))
     }
 
     /// Those on their way out do not count: enough have been told to go.
@@ -448,7 +475,7 @@ impl<C, W> Machine<C, W> {
     }
 
     /// Hands out what is idle, makes what is missing, and says by when to look again. Every change ends with it.
-    fn settle(&mut self, now: u64, effects: &mut Effects<C, W>) {
+    fn settle(&mut self, now: Now, effects: &mut Effects<C, W>) {
         effects.changed = true;
         if self.closed {
             return;
@@ -510,7 +537,17 @@ impl<C, W> Machine<C, W> {
     }
 }
 
+impl Now {
+    pub(super) fn new(epoch: Instant, instant: Instant) -> Self {
+        Self { instant, nanos: nanos(instant.saturating_duration_since(epoch)) }
+    }
+
+    pub(super) fn after(self, nanos: u64) -> u64 {
+        self.nanos.saturating_add(nanos)
+    }
+}
+
 /// Some 584 years at most.
 pub(super) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }

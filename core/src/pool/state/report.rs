@@ -1,10 +1,8 @@
 //! What there is to say of a pool.
 
-use std::time::Duration;
-
 use super::{
     super::{Holder, Phase},
-    Machine, Stage,
+    Machine, Now, Stage,
 };
 
 /// How things stand, for the error of somebody whose time is over.
@@ -19,7 +17,7 @@ pub(in super::super) struct Situation {
 
 impl<C, W> Machine<C, W> {
     /// How things stand for somebody in line.
-    pub(in super::super) fn situation(&self, now: u64) -> Situation {
+    pub(in super::super) fn situation(&self, now: Now) -> Situation {
         let phase = if self.connects.under_way > 0 {
             Phase::Connect
         } else if self.connects.is_backing_off(now) && self.slots.len() < self.max {
@@ -39,16 +37,16 @@ impl<C, W> Machine<C, W> {
     }
 
     /// The leases that are out, the oldest first.
-    pub(in super::super) fn holders(&self, now: u64) -> Vec<Holder> {
+    pub(in super::super) fn holders(&self, now: Now) -> Vec<Holder> {
         let leased = self.with(Stage::Leased).chain(self.with(Stage::Checking));
         let mut holders: Vec<_> = leased.filter_map(|index| self.holder(now, index)).collect();
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.age));
         holders
     }
 
-    fn holder(&self, now: u64, index: usize) -> Option<Holder> {
+    fn holder(&self, now: Now, index: usize) -> Option<Holder> {
         let slot = self.slots.get(index)?;
-        let age = Duration::from_nanos(now.saturating_sub(slot.since));
+        let age = now.instant.saturating_duration_since(slot.since);
         Some(Holder { location: slot.holder?, age })
     }
 }

@@ -1,8 +1,11 @@
 //! What happens by itself as time passes.
 
-use std::{panic::Location, time::Duration};
+use std::{
+    panic::Location,
+    time::{Duration, Instant},
+};
 
-use super::{Effects, Machine, NEVER, Stage};
+use super::{Effects, Machine, NEVER, Now, Stage, nanos};
 
 /// By when somebody has to look after the pool.
 #[derive(Debug)]
@@ -13,6 +16,9 @@ pub(in super::super) struct Alarms {
     pub(in super::super) deadline: u64,
     /// For the sake of order only.
     pub(in super::super) upkeep: u64,
+    /// The same, to be compared with a clock: until then all that is idle and not stale can be lent as it is.
+    pub(super) quiet_until: Instant,
+    epoch: Instant,
     /// Whether one of them is earlier than whoever looks after the pool knows.
     pub(in super::super) earlier: bool,
 }
@@ -24,13 +30,14 @@ pub(in super::super) struct Leak {
     pub(in super::super) age: Duration,
 }
 
-impl Default for Alarms {
-    fn default() -> Self {
-        Self { tick: 0, deadline: NEVER, upkeep: NEVER, earlier: false }
-    }
-}
+/// Far enough to mean never.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Alarms {
+    pub(super) fn new(epoch: Instant, tick: u32) -> Self {
+        Self { tick, deadline: NEVER, upkeep: NEVER, quiet_until: epoch + FAR, epoch, earlier: false }
+    }
+
     pub(super) fn deadline_by(&mut self, at: u64) {
         if at < self.deadline {
             self.deadline = at;
@@ -41,6 +48,7 @@ impl Alarms {
     pub(super) fn upkeep_by(&mut self, at: u64) {
         if at < self.upkeep {
             self.upkeep = at;
+            self.quiet_until = self.quiet_until.min(self.epoch + Duration::from_nanos(at).min(FAR));
             self.earlier = true;
         }
     }
@@ -66,13 +74,13 @@ impl<C, W> Machine<C, W> {
     /// Looks after the pool. The alarms are set anew.
     pub(in super::super) fn look_after(
         &mut self,
-        now: u64,
+        now: Now,
         leaks: &mut Vec<Leak>,
         effects: &mut Effects<C, W>,
     ) {
         let tick = self.alarms.tick.wrapping_add(1);
-        self.alarms = Alarms { tick, ..Alarms::default() };
-        self.line.expire(now, effects);
+        self.alarms = Alarms::new(self.epoch, tick);
+        self.line.expire(now.nanos, effects);
         self.alarms.deadline_by(self.line.next_deadline());
         if self.handed > 0 {
             self.pass_on_what_lies(now, effects);
@@ -80,7 +88,7 @@ impl<C, W> Machine<C, W> {
         self.retire_expired(now, effects);
         self.find_leaks(now, leaks);
         if !self.slots.is_empty() {
-            self.alarms.upkeep_by(now.saturating_add(self.rules.period));
+            self.alarms.upkeep_by(now.after(self.rules.period));
         }
         self.settle(now, effects);
         // Whoever looks after the pool reads them next.
@@ -88,11 +96,11 @@ impl<C, W> Machine<C, W> {
     }
 
     /// What was handed over and is not picked up goes to the next in line.
-    fn pass_on_what_lies(&mut self, now: u64, effects: &mut Effects<C, W>) {
+    fn pass_on_what_lies(&mut self, now: Now, effects: &mut Effects<C, W>) {
         let handed: Vec<_> = self.with(Stage::Handed).collect();
         for index in handed {
-            let until = self.slots[index].since.saturating_add(self.rules.handover_max);
-            if now < until {
+            let until = self.nanos(self.slots[index].since).saturating_add(self.rules.handover_max);
+            if now.nanos < until {
                 self.alarms.deadline_by(until);
                 continue;
             }
@@ -102,7 +110,7 @@ impl<C, W> Machine<C, W> {
         }
     }
 
-    fn retire_expired(&mut self, now: u64, effects: &mut Effects<C, W>) {
+    fn retire_expired(&mut self, now: Now, effects: &mut Effects<C, W>) {
         let mut idle = std::mem::take(&mut self.idle);
         let mut left = idle.len();
         // The least needed stand in front.
@@ -112,22 +120,25 @@ impl<C, W> Machine<C, W> {
                 left -= 1;
                 return false;
             }
-            let idle_until = self.slots[*index].since.saturating_add(self.rules.idle_max);
-            if now < idle_until {
-                self.alarms.upkeep_by(idle_until);
+            let age = self.age(now, *index);
+            self.slots[*index].stale = age >= self.rules.fresh_for;
+            for limit in [self.rules.idle_max, self.rules.check_after] {
+                if age < limit {
+                    self.alarms.upkeep_by(now.after(limit - age));
+                }
             }
             true
         });
         self.idle = idle;
         for (_, slot) in &self.slots {
             // Those that are leased retire when they come back, which is noticed by the tick.
-            if now < slot.retire_at {
+            if now.nanos < slot.retire_at {
                 self.alarms.upkeep_by(slot.retire_at);
             }
         }
     }
 
-    fn find_leaks(&mut self, now: u64, leaks: &mut Vec<Leak>) {
+    fn find_leaks(&mut self, now: Now, leaks: &mut Vec<Leak>) {
         let leak_after = self.rules.leak_after;
         if leak_after == NEVER {
             return;
@@ -136,13 +147,14 @@ impl<C, W> Machine<C, W> {
             if slot.stage != Stage::Leased || slot.reported {
                 continue;
             }
-            let at = slot.since.saturating_add(leak_after);
-            if now < at {
-                self.alarms.upkeep_by(at);
+            let age = now.instant.saturating_duration_since(slot.since);
+            let left = leak_after.saturating_sub(nanos(age));
+            if left > 0 {
+                self.alarms.upkeep_by(now.after(left));
             } else if let Some(location) = slot.holder {
                 slot.reported = true;
                 self.counts.leaks += 1;
-                leaks.push(Leak { location, age: Duration::from_nanos(now - slot.since) });
+                leaks.push(Leak { location, age });
             }
         }
     }

@@ -3,16 +3,20 @@
 //! The model knows which connections there are, who holds them, and who waits in which order. It knows nothing of slots,
 //! stacks, places in line or alarms.
 
-use std::{collections::BTreeMap, panic::Location, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::Location,
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
 
 use super::super::{
     Config, Order,
-    state::{Claim, Departure, Effects, Enter, Machine, NEVER, Request},
+    state::{Claim, Departure, Effects, Enter, Machine, NEVER, Now, Request},
     stats::Reason,
 };
-use crate::{rt::Rng, time::Backoff, wait::Place};
+use crate::{rt::Rng, testing, time::Backoff, wait::Place};
 
 const MILLI: u64 = 1_000_000;
 
@@ -96,6 +100,8 @@ struct Known {
     at: At,
     slot: usize,
     born: u64,
+    /// When it came back last.
+    since: u64,
     uses: u64,
     outdated: bool,
 }
@@ -111,6 +117,7 @@ struct Caller {
 struct Pair {
     machine: Machine<u64, u64>,
     config: Config,
+    epoch: Instant,
     now: u64,
     max: usize,
     closed: bool,
@@ -151,8 +158,10 @@ fn config(order: Order) -> Config {
 impl Pair {
     fn new(order: Order) -> Self {
         let config = config(order);
+        let epoch = testing::run(0, |rt| async move { rt.now() });
         Self {
-            machine: Machine::new(&config, Rng::from_seed(7)),
+            machine: Machine::new(epoch, &config, Rng::from_seed(7)),
+            epoch,
             max: config.max,
             config,
             now: 0,
@@ -164,6 +173,10 @@ impl Pair {
             next: 0,
             total_before: None,
         }
+    }
+
+    fn at(&self) -> Now {
+        Now::new(self.epoch, self.epoch + Duration::from_nanos(self.now))
     }
 
     fn change<T>(&mut self, change: impl FnOnce(&mut Machine<u64, u64>, &mut Effects<u64, u64>) -> T) -> T {
@@ -215,14 +228,14 @@ impl Pair {
             Step::Leave(which) => {
                 if let Some(at) = index(&self.callers, which) {
                     let caller = self.callers.remove(at);
-                    let now = self.now;
+                    let now = self.at();
                     self.change(|machine, effects| machine.leave(now, caller.place, effects));
                 }
             }
             Step::GiveBack { which, broken } => self.give_back(which, broken),
             Step::Detach(which) => {
                 let Some((number, slot)) = self.pick(which, |at| at == At::Held) else { return };
-                let now = self.now;
+                let now = self.at();
                 self.change(|machine, effects| machine.detach(now, slot, effects));
                 self.connections.remove(&number);
             }
@@ -230,7 +243,7 @@ impl Pair {
             Step::ConnectFailed(which) | Step::ConnectDropped(which) => {
                 let Some(at) = index(&self.connecting, which) else { return };
                 let (slot, _) = self.connecting.remove(at);
-                let now = self.now;
+                let now = self.at();
                 let failed = matches!(step, Step::ConnectFailed(_));
                 self.change(|machine, effects| match failed {
                     true => machine.connect_failed(now, slot, effects),
@@ -240,7 +253,7 @@ impl Pair {
             Step::CheckEnds { which, passed } => self.check_ends(which, passed),
             Step::Gone(which) => {
                 let Some((number, slot)) = self.pick(which, |at| at == At::Leaving) else { return };
-                let now = self.now;
+                let now = self.at();
                 self.connections.remove(&number);
                 self.change(|machine, effects| machine.gone(now, slot, effects));
             }
@@ -248,7 +261,7 @@ impl Pair {
             Step::Wait(millis) => self.wait(millis),
             Step::Resize(max) => {
                 self.max = max;
-                let now = self.now;
+                let now = self.at();
                 self.change(|machine, effects| machine.resize(now, max, effects));
             }
             Step::ExpireAll => {
@@ -258,12 +271,12 @@ impl Pair {
                 for (_, outdated) in &mut self.connecting {
                     *outdated = true;
                 }
-                let now = self.now;
+                let now = self.at();
                 self.change(|machine, effects| machine.expire_all(now, effects));
                 assert_eq!(self.machine.stats().idle, 0, "idle ones go at once");
             }
             Step::Warm(count) => {
-                let now = self.now;
+                let now = self.at();
                 self.change(|machine, effects| machine.warm(now, count, effects));
             }
             Step::Close => {
@@ -289,7 +302,7 @@ impl Pair {
         let number = self.next;
         self.next += 1;
         // What is idle and fresh is taken without further ado.
-        let (now, tick) = (self.now, self.machine.tick());
+        let (now, tick) = (self.at().instant, self.machine.tick());
         match self.machine.take(now, tick, request.holder) {
             Some((slot, connection)) => {
                 assert_eq!(self.connections[&connection].slot, slot);
@@ -301,7 +314,7 @@ impl Pair {
     }
 
     fn enter_as(&mut self, number: u64, mut request: Request) {
-        let (now, waiting) = (self.now, self.callers.len());
+        let (now, waiting) = (self.at(), self.callers.len());
         let mut waker = Some(number);
         let is_new = !request.waited;
         let idle = self.count(At::Resting);
@@ -316,7 +329,7 @@ impl Pair {
                 assert!(waker.is_none(), "it keeps the waker");
                 self.callers.push(Caller { number, place, request, woken: false });
             }
-            Enter::TimedOut => assert!(request.deadline <= now),
+            Enter::TimedOut => assert!(request.deadline <= now.nanos),
             Enter::Full(_) => assert!(is_new && waiting >= self.config.waiters_max),
             Enter::Closed => assert!(self.closed),
             Enter::Yield => assert!(idle > 0),
@@ -329,6 +342,8 @@ impl Pair {
         let known = self.connections.get_mut(&connection).expect("a connection there is");
         assert!(!matches!(known.at, At::Held | At::Leaving), "it has one holder: {:?}", known.at);
         assert!(!closed && !known.outdated && now - known.born < 420 * MILLI && known.uses < 6);
+        let is_checked = matches!(known.at, At::Checking(_));
+        assert!(is_checked || now - known.since < 60 * MILLI, "it was idle, or lay ready, for too long");
         known.at = At::Held;
         known.uses += 1;
     }
@@ -358,8 +373,9 @@ impl Pair {
 
     fn give_back(&mut self, which: usize, broken: bool) {
         let Some((number, slot)) = self.pick(which, |at| at == At::Held) else { return };
-        self.connections.get_mut(&number).expect("picked").at = At::Resting;
-        let now = self.now;
+        let known = self.connections.get_mut(&number).expect("picked");
+        (known.at, known.since) = (At::Resting, self.now);
+        let now = self.at();
         if !broken && self.machine.keep(slot, number).is_ok() {
             assert!(!self.closed, "a closed pool keeps nothing");
             return;
@@ -373,9 +389,9 @@ impl Pair {
         let (slot, outdated) = self.connecting.remove(at);
         let number = self.next;
         self.next += 1;
-        let known = Known { at: At::Resting, slot, born: self.now, uses: 0, outdated };
+        let known = Known { at: At::Resting, slot, born: self.now, since: self.now, uses: 0, outdated };
         self.connections.insert(number, known);
-        let now = self.now;
+        let now = self.at();
         self.change(|machine, effects| machine.connected(now, slot, number, effects));
     }
 
@@ -383,7 +399,7 @@ impl Pair {
         let Some((number, slot)) = self.pick(which, |at| matches!(at, At::Checking(_))) else { return };
         let At::Checking(caller) = self.connections[&number].at else { return };
         let request = self.checking.remove(&caller).expect("its caller");
-        let now = self.now;
+        let now = self.at();
         if passed {
             let leased = self.change(|machine, effects| machine.checked(now, slot, number, effects));
             match leased {
@@ -399,7 +415,7 @@ impl Pair {
     }
 
     fn try_take(&mut self) {
-        let now = self.now;
+        let now = self.at();
         let someone_waits = self.machine.stats().waiting > 0;
         let taken = self.change(|machine, effects| machine.try_take(now, Location::caller(), effects));
         if let Ok((_, connection)) = taken {
@@ -419,9 +435,10 @@ impl Pair {
                 break;
             }
             self.now = self.now.max(next);
-            let now = self.now;
+            let now = self.at();
             self.change(|machine, effects| machine.look_after(now, &mut Vec::new(), effects));
             let (deadline, upkeep) = self.machine.alarms();
+            let now = self.now;
             assert!(deadline.min(upkeep) > now, "what is due was done: {deadline} {upkeep} {now}");
         }
         self.now = until;
