@@ -147,27 +147,34 @@ impl<M: Manager> Inner<M> {
         }
     }
 
-    /// A connection comes back, or is given up.
-    pub(super) fn give_back(self: &Arc<Self>, index: usize, mut connection: Conn<M>, reason: Option<Reason>) {
-        let reason = reason.or_else(|| self.is_broken(&mut connection).then_some(Reason::Broken));
-        let connection = if reason.is_some() {
-            connection
-        } else {
-            match self.state.lock().machine.keep(index, connection) {
-                Ok(()) => return,
-                Err(connection) => connection,
-            }
-        };
+    /// A connection comes back.
+    #[inline]
+    pub(super) fn take_back(self: &Arc<Self>, index: usize, mut connection: Conn<M>) {
+        if self.is_broken(&mut connection) {
+            return self.give_up(index, connection, Some(Reason::Broken));
+        }
+        let kept = self.state.lock().machine.keep(index, connection);
+        if let Err(connection) = kept {
+            self.give_up(index, connection, None);
+        }
+    }
+
+    /// A connection comes back for somebody who waits, or is of no more use.
+    #[inline(never)]
+    pub(super) fn give_up(self: &Arc<Self>, index: usize, connection: Conn<M>, reason: Option<Reason>) {
         let now = self.now();
         self.change(|state, effects| state.machine.give_back(now, index, connection, reason, effects));
     }
 
+    #[inline]
     fn is_broken(&self, connection: &mut M::Connection) -> bool {
-        let asked = catch_unwind(AssertUnwindSafe(|| self.manager.is_broken(connection)));
-        asked.unwrap_or_else(|payload| {
-            self.report_panic("Manager::is_broken", payload);
-            true
-        })
+        match catch_unwind(AssertUnwindSafe(|| self.manager.is_broken(connection))) {
+            Ok(is_broken) => is_broken,
+            Err(payload) => {
+                self.report_panic("Manager::is_broken", payload);
+                true
+            }
+        }
     }
 
     /// Runs code of a user that must not harm the thread that came by.
@@ -178,6 +185,7 @@ impl<M: Manager> Inner<M> {
     }
 
     /// Counts and logs a panic in code of a user, and says what it said.
+    #[cold]
     pub(super) fn report_panic(&self, what: &'static str, payload: Box<dyn Any + Send>) -> String {
         self.state.lock().machine.count_panic();
         let panic = Panic::new(what, payload);

@@ -34,7 +34,7 @@ impl<M: Manager> Lease<M> {
     /// Gives the connection up: it is [closed](Manager::close) and not lent again.
     pub fn discard(mut self) {
         if let Some(connection) = self.connection.take() {
-            self.inner.give_back(self.index, connection, Some(Reason::Discarded));
+            self.inner.give_up(self.index, connection, Some(Reason::Discarded));
         }
     }
 
@@ -69,7 +69,7 @@ impl<M: Manager> Drop for Lease<M> {
     #[inline]
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.inner.give_back(self.index, connection, None);
+            self.inner.take_back(self.index, connection);
         }
     }
 }

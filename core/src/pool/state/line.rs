@@ -255,8 +255,7 @@ impl<C, W> Machine<C, W> {
         self.age(now, index) >= self.rules.check_after
     }
 
-    #[inline]
-    pub(super) fn lease(
+    fn lease(
         &mut self,
         now: Instant,
         index: usize,

@@ -205,25 +205,35 @@ impl<C, W> Machine<C, W> {
         tick: u32,
         holder: &'static Location<'static>,
     ) -> Option<(usize, C)> {
+        // Nothing has expired since somebody looked.
+        let is_quiet = tick == self.alarms.tick && now < self.alarms.quiet_until;
+        let is_calm = self.idle.len() > self.rules.min_idle && self.immediate < IMMEDIATE_MAX;
+        if !is_quiet || !is_calm {
+            return None;
+        }
         let index = match self.rules.order {
             Order::Lifo => *self.idle.back()?,
             Order::Fifo => *self.idle.front()?,
         };
-        // Nothing has expired since somebody looked.
-        let is_quiet = tick == self.alarms.tick && now < self.alarms.quiet_until;
-        let is_calm = self.idle.len() > self.rules.min_idle && self.immediate < IMMEDIATE_MAX;
-        if !is_quiet || !is_calm || self.slots.get(index)?.stale {
-            return None;
-        }
+        let slot = self.slots.get_mut(index).filter(|slot| !slot.stale)?;
+        let connection = slot.connection.take()?;
+        (slot.stage, slot.since, slot.tick) = (Stage::Leased, now, tick);
+        slot.holder = Some(holder);
+        slot.uses += 1;
+        self.immediate += 1;
+        self.counts.leased += 1;
         self.pop_idle();
-        self.lease(now, index, holder)
+        Some((index, connection))
     }
 
     /// Takes a connection that is not broken back, if nothing at all speaks against keeping it and nobody waits for it.
     #[inline]
     pub(super) fn keep(&mut self, index: usize, connection: C) -> Result<(), C> {
         let is_calm = self.line.is_empty() && self.is_within_max() && !self.closed;
-        let Some(slot) = self.slots.get_mut(index).filter(|_| is_calm) else { return Err(connection) };
+        if !is_calm {
+            return Err(connection);
+        }
+        let Some(slot) = self.slots.get_mut(index) else { return Err(connection) };
         let is_good = slot.tick == self.alarms.tick
             && slot.uses < self.rules.uses_max
             && slot.generation == self.generation;
@@ -490,6 +500,7 @@ impl<C, W> Machine<C, W> {
         self.start_connects(now, effects);
     }
 
+    #[inline]
     fn pop_idle(&mut self) -> Option<usize> {
         match self.rules.order {
             Order::Lifo => self.idle.pop_back(),
