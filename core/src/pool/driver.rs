@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Waker,
     time::{Duration, Instant},
@@ -34,6 +34,8 @@ pub(super) struct Inner<M: Manager> {
     pub(super) state: Mutex<State<M>>,
     /// The machine's own, to be read without the lock.
     pub(super) tick: AtomicU32,
+    /// Whether somebody waited when it was looked at last: what to try first.
+    pub(super) is_busy: AtomicBool,
     epoch: Instant,
     pub(super) rt: Rt,
     pub(super) manager: M,
@@ -82,6 +84,7 @@ impl<M: Manager> Inner<M> {
         Self {
             state: Mutex::new(state),
             tick: AtomicU32::new(0),
+            is_busy: AtomicBool::new(false),
             epoch,
             rt: rt.clone(),
             manager,
@@ -113,6 +116,7 @@ impl<M: Manager> Inner<M> {
         let value = change(&mut state, &mut effects);
         let nudge = state.machine.take_earlier();
         let watched = effects.changed && state.watchers > 0;
+        self.is_busy.store(state.machine.is_busy(), Ordering::Relaxed);
         drop(state);
         if nudge {
             self.nudge.notify(usize::MAX);
@@ -153,9 +157,23 @@ impl<M: Manager> Inner<M> {
         if self.is_broken(&mut connection) {
             return self.give_up(index, connection, Some(Reason::Broken));
         }
+        if self.is_busy.load(Ordering::Relaxed) {
+            return self.hand_on(index, connection);
+        }
         let kept = self.state.lock().machine.keep(index, connection);
         if let Err(connection) = kept {
             self.give_up(index, connection, None);
+        }
+    }
+
+    /// A connection comes back for somebody who waits.
+    #[inline(never)]
+    fn hand_on(self: &Arc<Self>, index: usize, connection: Conn<M>) {
+        let now = self.rt.now();
+        let handed = self.state.lock().machine.pass_on(now, index, connection);
+        match handed {
+            Ok(waker) => waker.into_iter().for_each(|waker| self.quietly("a waker", || waker.wake())),
+            Err(connection) => self.give_up(index, connection, None),
         }
     }
 

@@ -4,7 +4,7 @@ use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, Location},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
@@ -97,6 +97,10 @@ impl<'a, M: Manager> Get<'a, M> {
             self.request.deadline = self.until.map_or(limit, |until| limit.min(inner.at(until).nanos));
         }
         let mut waker = Some(cx.waker().clone());
+        if is_first && let Some(place) = self.line_up(now, &mut waker) {
+            self.stage = Stage::Waiting(place);
+            return ControlFlow::Break(Poll::Pending);
+        }
         let request = &mut self.request;
         let entered = inner.change(|state, effects| state.machine.enter(now, request, &mut waker, effects));
         ControlFlow::Break(match entered {
@@ -119,6 +123,18 @@ impl<'a, M: Manager> Get<'a, M> {
             Enter::Full(waiting) => Poll::Ready(Err(AcquireError::QueueFull { waiting })),
             Enter::Closed => Poll::Ready(Err(AcquireError::Closed)),
         })
+    }
+
+    /// What most calls of a busy pool do.
+    fn line_up(&mut self, now: Now, waker: &mut Option<Waker>) -> Option<Place> {
+        let mut state = self.inner.state.lock();
+        let place = state.machine.line_up(now, &mut self.request, waker)?;
+        let is_nudged = state.machine.take_earlier();
+        drop(state);
+        if is_nudged {
+            self.inner.nudge.notify(usize::MAX);
+        }
+        Some(place)
     }
 
     fn claim(&mut self, cx: &mut Context<'_>) -> Step<M> {
@@ -236,7 +252,7 @@ impl<M: Manager> Future for Get<'_, M> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Acquired<M>> {
         let this = self.get_mut();
-        if this.request.key.is_none() {
+        if this.request.key.is_none() && !this.inner.is_busy.load(Ordering::Relaxed) {
             let taken = this.inner.state.lock().machine.take(this.called, this.tick, this.request.holder);
             if let Some((index, connection)) = taken {
                 return this.leased(index, connection);

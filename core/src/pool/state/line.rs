@@ -20,6 +20,9 @@ pub(super) struct Line<W> {
     next_deadline: u64,
     /// When the last one came, by its own account.
     last_came: u64,
+    ageing_step: Duration,
+    /// The key of one who came at the beginning of time with a priority of 0.
+    first_key: u64,
 }
 
 #[derive(Debug)]
@@ -82,18 +85,29 @@ pub(in super::super) enum Claim<C> {
 
 /// For whom a connection lies ready.
 #[derive(Debug)]
-pub(super) struct HandedOver {
+pub(super) struct HandedOver<W> {
     pub(super) place: Place,
     pub(super) holder: &'static Location<'static>,
-}
-
-impl<W> Default for Line<W> {
-    fn default() -> Self {
-        Self { waiters: Ordered::default(), next_deadline: NEVER, last_came: 0 }
-    }
+    /// None if it was woken already, because it is late.
+    pub(super) waker: Option<W>,
 }
 
 impl<W> Line<W> {
+    pub(super) fn new(ageing_step: Duration) -> Self {
+        let Key(first_key) = Key::ageing(Duration::ZERO, 0, ageing_step);
+        Self { waiters: Ordered::default(), next_deadline: NEVER, last_came: 0, ageing_step, first_key }
+    }
+
+    fn key(&mut self, now: u64, priority: i32) -> Key {
+        // In the order of first polls, whatever the order of the calls was; and no two at once, so that whoever enters again
+        // finds its old place.
+        self.last_came = now.max(self.last_came + 1);
+        if priority == 0 {
+            return Key(self.first_key.saturating_add(self.last_came));
+        }
+        Key::ageing(Duration::from_nanos(self.last_came), priority, self.ageing_step)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
     }
@@ -108,15 +122,13 @@ impl<W> Line<W> {
     }
 
     /// Lays the connection in slot `index` ready for the first in line.
-    pub(super) fn hand_over<C>(&mut self, index: usize, effects: &mut Effects<C, W>) -> Option<HandedOver> {
+    #[inline]
+    pub(super) fn hand_over(&mut self, index: usize) -> Option<HandedOver<W>> {
         let place = self.waiters.advance()?;
         let waiter = self.waiters.get_mut(&place)?;
         waiter.state = State::Ready(index);
-        if let Some(waker) = waiter.waker.take() {
-            effects.wake(waker);
-        }
-        let holder = waiter.holder;
-        Some(HandedOver { place, holder })
+        let (holder, waker) = (waiter.holder, waiter.waker.take());
+        Some(HandedOver { place, holder, waker })
     }
 
     pub(super) fn revoke(&mut self, place: &Place) {
@@ -165,7 +177,7 @@ impl<C, W> Machine<C, W> {
         if self.closed {
             return Enter::Closed;
         }
-        let key = self.key(now, request);
+        let key = *request.key.get_or_insert_with(|| self.line.key(now.nanos, request.priority));
         if self.line.is_empty() {
             if self.immediate >= IMMEDIATE_MAX && !request.yielded && !self.idle.is_empty() {
                 self.immediate = 0;
@@ -193,25 +205,37 @@ impl<C, W> Machine<C, W> {
             self.counts.rejected += 1;
             return Enter::Full(self.line.len());
         }
-        self.immediate = 0;
         self.counts.waited += u64::from(is_new);
-        let Request { deadline, holder, .. } = *request;
-        self.line.next_deadline = self.line.next_deadline.min(deadline);
-        self.alarms.deadline_by(deadline);
-        let waiter = Waiter { waker: waker.take(), state: State::Waiting, deadline, holder };
-        let place = self.line.waiters.insert(key, waiter);
+        let place = self.join(key, request, waker);
         self.settle(now, effects);
         Enter::Wait(place)
     }
 
-    fn key(&mut self, now: Now, request: &mut Request) -> Key {
-        *request.key.get_or_insert_with(|| {
-            // In the order of first polls, whatever the order of the calls was; and no two at once, so that whoever enters
-            // again finds its old place.
-            self.line.last_came = now.nanos.max(self.line.last_came + 1);
-            let came = Duration::from_nanos(self.line.last_came);
-            Key::ageing(came, request.priority, self.rules.ageing_step)
-        })
+    /// A caller comes for the first time and has to wait, and nothing else follows from it.
+    #[inline]
+    pub(in super::super) fn line_up(
+        &mut self,
+        now: Now,
+        request: &mut Request,
+        waker: &mut Option<W>,
+    ) -> Option<Place> {
+        let is_plain = !self.closed && !self.line.is_empty() && self.slots.len() >= self.max;
+        if !is_plain || request.deadline <= now.nanos || self.line.len() >= self.rules.waiters_max {
+            return None;
+        }
+        let key = self.line.key(now.nanos, request.priority);
+        (request.key, request.waited) = (Some(key), true);
+        self.counts.waited += 1;
+        Some(self.join(key, request, waker))
+    }
+
+    fn join(&mut self, key: Key, request: &Request, waker: &mut Option<W>) -> Place {
+        self.immediate = 0;
+        let Request { deadline, holder, .. } = *request;
+        self.line.next_deadline = self.line.next_deadline.min(deadline);
+        self.alarms.deadline_by(deadline);
+        let waiter = Waiter { waker: waker.take(), state: State::Waiting, deadline, holder };
+        self.line.waiters.insert(key, waiter)
     }
 
     /// Takes an idle connection for somebody who does not wait.

@@ -28,7 +28,7 @@ use super::{
     config::limit,
     stats::{Reason, Retired},
 };
-use crate::rt::Rng;
+use crate::{rt::Rng, wait::Place};
 
 pub(super) const NEVER: u64 = u64::MAX;
 
@@ -73,7 +73,6 @@ struct Rules {
     waiters_max: usize,
     connect_concurrency: usize,
     uses_max: u64,
-    ageing_step: Duration,
     check_after: u64,
     idle_max: u64,
     /// The lesser of the two above: a connection that was idle for less can be lent as it is.
@@ -117,7 +116,7 @@ struct Slot<C> {
     generation: u64,
     holder: Option<&'static Location<'static>>,
     /// For whom it lies ready.
-    handed_to: Option<crate::wait::Place>,
+    handed_to: Option<Place>,
     reported: bool,
 }
 
@@ -143,7 +142,6 @@ impl Rules {
             waiters_max: config.waiters_max,
             connect_concurrency: config.connect_concurrency,
             uses_max: if config.uses_max == 0 { u64::MAX } else { config.uses_max },
-            ageing_step: config.ageing_step,
             check_after,
             idle_max,
             fresh_for,
@@ -172,6 +170,13 @@ impl<C> Slot<C> {
             reported: false,
         }
     }
+
+    /// It lies ready for somebody.
+    fn hand_over(&mut self, now: Instant, tick: u32, place: Place, holder: &'static Location<'static>) {
+        (self.stage, self.since, self.tick) = (Stage::Handed, now, tick);
+        self.holder = Some(holder);
+        self.handed_to = Some(place);
+    }
 }
 
 impl<C, W> Machine<C, W> {
@@ -182,7 +187,7 @@ impl<C, W> Machine<C, W> {
             max: config.max,
             slots: Slab::new(),
             idle: VecDeque::new(),
-            line: Line::default(),
+            line: Line::new(config.ageing_step),
             connects: Connects::new(config.connect_backoff, rng.fork("backoff", 0)),
             alarms: Alarms::new(epoch, 0),
             rng,
@@ -244,6 +249,27 @@ impl<C, W> Machine<C, W> {
         slot.connection = Some(connection);
         self.idle.push_back(index);
         Ok(())
+    }
+
+    /// Hands a connection that is not broken to the first in line, if there is one and nothing at all speaks against it.
+    /// Returns whom to wake.
+    #[inline]
+    pub(super) fn pass_on(&mut self, now: Instant, index: usize, connection: C) -> Result<Option<W>, C> {
+        // Nothing has expired since somebody looked, and somebody looks in time if this is not picked up.
+        let is_quiet = now < self.alarms.quiet_until && self.alarms.is_handover_watched;
+        if !is_quiet || self.line.is_empty() || self.closed || !self.is_within_max() {
+            return Err(connection);
+        }
+        let Some(slot) = self.slots.get_mut(index) else { return Err(connection) };
+        if slot.uses >= self.rules.uses_max || slot.generation != self.generation {
+            return Err(connection);
+        }
+        let Some(handed) = self.line.hand_over(index) else { return Err(connection) };
+        slot.connection = Some(connection);
+        slot.reported = false;
+        slot.hand_over(now, self.alarms.tick, handed.place, handed.holder);
+        self.handed += 1;
+        Ok(handed.waker)
     }
 
     /// A connection comes back, and `reason` says if and why it is of no use any more.
@@ -409,20 +435,19 @@ impl<C, W> Machine<C, W> {
     /// Gives a connection that is kept in its slot to the first in line, or makes it idle.
     fn place(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let Some(handed) = self.line.hand_over(index, effects) else {
+        let Some(handed) = self.line.hand_over(index) else {
             slot.stage = Stage::Idle;
             self.idle.push_back(index);
             let fresh_until = self.nanos(self.slots[index].since).saturating_add(self.rules.fresh_for);
             self.alarms.upkeep_by(fresh_until);
             return;
         };
-        slot.stage = Stage::Handed;
-        slot.since = now.instant;
-        slot.tick = self.alarms.tick;
-        slot.holder = Some(handed.holder);
-        slot.handed_to = Some(handed.place);
+        slot.hand_over(now.instant, self.alarms.tick, handed.place, handed.holder);
+        if let Some(waker) = handed.waker {
+            effects.wake(waker);
+        }
         self.handed += 1;
-        self.alarms.deadline_by(now.after(self.rules.handover_max));
+        self.alarms.watch_handovers(now.after(self.rules.handover_max));
     }
 
     /// Why a connection must not be kept.
@@ -511,6 +536,12 @@ impl<C, W> Machine<C, W> {
     /// Whether nothing is left, not even on its way out.
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// Whether somebody waits: a hint at what to try first.
+    #[inline]
+    pub(super) fn is_busy(&self) -> bool {
+        !self.line.is_empty()
     }
 
     pub(super) fn is_closed(&self) -> bool {

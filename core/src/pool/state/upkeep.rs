@@ -14,6 +14,8 @@ pub(in super::super) struct Alarms {
     pub(in super::super) tick: u32,
     /// Because a caller waits for what happens then.
     pub(in super::super) deadline: u64,
+    /// Whether somebody looks in time after whatever is handed over from now on.
+    pub(super) is_handover_watched: bool,
     /// For the sake of order only.
     pub(in super::super) upkeep: u64,
     /// The same, to be compared with a clock: until then all that is idle and not stale can be lent as it is.
@@ -35,7 +37,15 @@ const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Alarms {
     pub(super) fn new(epoch: Instant, tick: u32) -> Self {
-        Self { tick, deadline: NEVER, upkeep: NEVER, quiet_until: epoch + FAR, epoch, earlier: false }
+        Self {
+            tick,
+            deadline: NEVER,
+            is_handover_watched: false,
+            upkeep: NEVER,
+            quiet_until: epoch + FAR,
+            epoch,
+            earlier: false,
+        }
     }
 
     pub(super) fn deadline_by(&mut self, at: u64) {
@@ -43,6 +53,12 @@ impl Alarms {
             self.deadline = at;
             self.earlier = true;
         }
+    }
+
+    /// Something was handed over that must be picked up by then. What is handed over later may lie for longer.
+    pub(super) fn watch_handovers(&mut self, until: u64) {
+        self.is_handover_watched = true;
+        self.deadline_by(until);
     }
 
     pub(super) fn upkeep_by(&mut self, at: u64) {
@@ -101,7 +117,7 @@ impl<C, W> Machine<C, W> {
         for index in handed {
             let until = self.nanos(self.slots[index].since).saturating_add(self.rules.handover_max);
             if now.nanos < until {
-                self.alarms.deadline_by(until);
+                self.alarms.watch_handovers(until);
                 continue;
             }
             self.counts.handovers_missed += 1;

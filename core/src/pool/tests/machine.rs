@@ -203,8 +203,13 @@ impl Pair {
             }
             known.at = At::Leaving;
         }
+        self.woken(effects.take_wakers());
+        value
+    }
+
+    fn woken(&mut self, wakers: impl IntoIterator<Item = u64>) {
         let mut served = Vec::new();
-        for number in effects.take_wakers() {
+        for number in wakers {
             let caller = self.callers.iter_mut().find(|caller| caller.number == number);
             let caller = caller.expect("a caller in line");
             assert!(!caller.woken, "a caller is woken once until it is polled");
@@ -215,7 +220,6 @@ impl Pair {
         }
         let left = self.callers.iter().filter(|caller| !caller.woken).map(|caller| caller.request.key).min();
         assert!(left.is_none_or(|left| served.iter().all(|key| *key <= left)), "nobody is passed over");
-        value
     }
 
     fn step(&mut self, step: Step) {
@@ -294,7 +298,7 @@ impl Pair {
 
     fn enter(&mut self, priority: i32, patience: u64) {
         let deadline = if patience == 100_000 { NEVER } else { self.now + patience * MILLI };
-        let request = Request {
+        let mut request = Request {
             priority,
             holder: Location::caller(),
             deadline,
@@ -312,7 +316,13 @@ impl Pair {
                 assert_eq!(self.machine.stats().waiting, 0, "nobody is passed over");
                 self.lent(connection);
             }
-            None => self.enter_as(number, request),
+            None => {
+                let mut waker = Some(number);
+                match self.machine.line_up(self.at(), &mut request, &mut waker) {
+                    Some(place) => self.callers.push(Caller { number, place, request, woken: false }),
+                    None => self.enter_as(number, request),
+                }
+            }
         }
     }
 
@@ -381,7 +391,13 @@ impl Pair {
         let known = self.connections.get_mut(&number).expect("picked");
         (known.at, known.since) = (At::Resting, since);
         let now = self.at();
-        if !broken && self.machine.keep(slot, number).is_ok() {
+        if !broken && which.is_multiple_of(2) {
+            if let Ok(waker) = self.machine.pass_on(now.instant, slot, number) {
+                assert!(!self.closed, "a closed pool lends nothing");
+                self.woken(waker);
+                return;
+            }
+        } else if !broken && self.machine.keep(slot, number).is_ok() {
             assert!(!self.closed, "a closed pool keeps nothing");
             return;
         }
