@@ -16,6 +16,8 @@ use crate::wait::{Key, Ordered, Place};
 pub(super) struct Line<W> {
     /// In line, or out of it with a connection that lies ready or was taken away again.
     waiters: Ordered<Waiter<W>>,
+    /// How many there are, in line and out of it.
+    members: usize,
     /// No waiter's deadline is before.
     next_deadline: u64,
     /// When the last one came, by its own account.
@@ -95,7 +97,14 @@ pub(super) struct HandedOver<W> {
 impl<W> Line<W> {
     pub(super) fn new(ageing_step: Duration) -> Self {
         let Key(first_key) = Key::ageing(Duration::ZERO, 0, ageing_step);
-        Self { waiters: Ordered::default(), next_deadline: NEVER, last_came: 0, ageing_step, first_key }
+        Self {
+            waiters: Ordered::default(),
+            members: 0,
+            next_deadline: NEVER,
+            last_came: 0,
+            ageing_step,
+            first_key,
+        }
     }
 
     fn key(&mut self, now: u64, priority: i32) -> Key {
@@ -129,6 +138,12 @@ impl<W> Line<W> {
         waiter.state = State::Ready(index);
         let (holder, waker) = (waiter.holder, waiter.waker.take());
         Some(HandedOver { place, holder, waker })
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Waiter<W>> {
+        let waiter = self.waiters.remove(place)?;
+        self.members -= 1;
+        Some(waiter)
     }
 
     pub(super) fn revoke(&mut self, place: &Place) {
@@ -201,9 +216,10 @@ impl<C, W> Machine<C, W> {
             return Enter::TimedOut;
         }
         let is_new = !std::mem::replace(&mut request.waited, true);
-        if is_new && self.line.len() >= self.rules.waiters_max {
+        // Whoever enters again keeps its place, and had not given it up meanwhile.
+        if is_new && self.line.members >= self.rules.waiters_max {
             self.counts.rejected += 1;
-            return Enter::Full(self.line.len());
+            return Enter::Full(self.line.members);
         }
         self.counts.waited += u64::from(is_new);
         let place = self.join(key, request, waker);
@@ -220,7 +236,7 @@ impl<C, W> Machine<C, W> {
         waker: &mut Option<W>,
     ) -> Option<Place> {
         let is_plain = !self.closed && !self.line.is_empty() && self.slots.len() >= self.max;
-        if !is_plain || request.deadline <= now.nanos || self.line.len() >= self.rules.waiters_max {
+        if !is_plain || request.deadline <= now.nanos || self.line.members >= self.rules.waiters_max {
             return None;
         }
         let key = self.line.key(now.nanos, request.priority);
@@ -235,6 +251,7 @@ impl<C, W> Machine<C, W> {
         self.line.next_deadline = self.line.next_deadline.min(deadline);
         self.alarms.deadline_by(deadline);
         let waiter = Waiter { waker: waker.take(), state: State::Waiting, deadline, holder };
+        self.line.members += 1;
         self.line.waiters.insert(key, waiter)
     }
 
@@ -337,7 +354,7 @@ impl<C, W> Machine<C, W> {
             State::Waiting => return Claim::Stale(place),
         };
         // It has no waker any more: that was taken when its state changed.
-        self.line.waiters.remove(place);
+        self.line.remove(place);
         claim
     }
 
@@ -359,7 +376,7 @@ impl<C, W> Machine<C, W> {
         place: Place,
         effects: &mut Effects<C, W>,
     ) -> Option<W> {
-        let waiter = self.line.waiters.remove(place)?;
+        let waiter = self.line.remove(place)?;
         if let State::Ready(index) = waiter.state {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.handed_to = None;

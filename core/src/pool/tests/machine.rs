@@ -490,6 +490,8 @@ impl Pair {
         if let Some(before) = self.total_before.replace(total) {
             assert!(total <= self.max.max(before), "above the bound it only falls: {before} {total}");
         }
+        // Those whose connection failed its check come back in line.
+        assert!(self.callers.len() <= self.config.waiters_max + 5, "the line is bounded");
         if self.closed {
             assert_eq!(stats.idle, 0);
             return;
