@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{task, time};
+use seaworthy::{pool, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -29,6 +29,21 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
         ..time::Backoff::default()
     };
     assert_eq!(backoff, expected);
+
+    let config: pool::Config = read(
+        r#"{ "max": 3, "acquire_timeout": "2s", "idle_timeout": null, "order": "fifo", "lifetime_jitter": "0s",
+             "connect_backoff": { "initial": "1s" } }"#,
+    );
+    let expected = pool::Config {
+        max: 3,
+        acquire_timeout: Some(Duration::from_secs(2)),
+        idle_timeout: None,
+        order: pool::Order::Fifo,
+        lifetime_jitter: Duration::ZERO,
+        connect_backoff: time::Backoff { initial: Duration::from_secs(1), ..time::Backoff::default() },
+        ..pool::Config::default()
+    };
+    assert_eq!(config, expected);
 
     #[cfg(feature = "tokio")]
     {

@@ -261,7 +261,11 @@ impl<C, W> Machine<C, W> {
             return Err(connection);
         }
         let Some(slot) = self.slots.get_mut(index) else { return Err(connection) };
-        if slot.uses >= self.rules.uses_max || slot.generation != self.generation {
+        // It may have expired while it was out, if somebody looked meanwhile.
+        let is_good = slot.tick == self.alarms.tick
+            && slot.uses < self.rules.uses_max
+            && slot.generation == self.generation;
+        if !is_good {
             return Err(connection);
         }
         let Some(handed) = self.line.hand_over(index) else { return Err(connection) };
