@@ -4,5 +4,6 @@
 mod command;
 mod conformance;
 mod dependencies;
+mod pool;
 #[cfg(feature = "serde")]
 mod serde;

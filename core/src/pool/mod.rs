@@ -40,7 +40,8 @@
 //! # Events
 //!
 //! At the level of a warning: `seaworthy.pool.connect_failed`, `seaworthy.pool.leak`, `seaworthy.pool.panicked`. For
-//! debugging: `seaworthy.pool.retired`, `seaworthy.pool.timed_out`, `seaworthy.pool.close_timed_out`.
+//! debugging: `seaworthy.pool.retired`, `seaworthy.pool.timed_out`, `seaworthy.pool.check_failed`,
+//! `seaworthy.pool.close_timed_out`.
 
 mod close;
 mod config;
