@@ -5,9 +5,30 @@ use std::cell::Cell;
 
 use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
 use crate::{rt, stream, task, time, wait};
+use crate::{pool, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
+
+/// A manager of connections that need not be shared.
+struct Dial;
+
+#[derive(Debug, thiserror::Error)]
+#[error("failed")]
+struct Failed;
+
+impl pool::Manager for Dial {
+    type Connection = Value;
+    type Error = Failed;
+
+    async fn connect(&self) -> Result<Value, Failed> {
+        Err(Failed)
+    }
+
+    fn is_broken(&self, _connection: &mut Value) -> bool {
+        false
+    }
+}
 
 const fn shared<T: Send + Sync + Unpin + 'static>() {}
 const fn sent<T: Send + Unpin + 'static>() {}
@@ -27,6 +48,11 @@ const _: () = {
     shared::<rt::Endpoint>();
     sent::<rt::BoxConnection>();
     sent::<rt::BoxListener>();
+
+    shared::<pool::Pool<Dial>>();
+    sent::<pool::Get<'static, Dial>>();
+    sent::<pool::Lease<Dial>>();
+    shared::<pool::AcquireError<Failed>>();
 
     shared::<task::TaskManager>();
     shared::<task::Submitter>();

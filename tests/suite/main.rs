@@ -9,6 +9,7 @@ mod dependencies;
 mod limits;
 mod policies;
 mod map_concurrent;
+mod pool;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(any(feature = "tokio", feature = "smol"))]

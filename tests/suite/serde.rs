@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use seaworthy::{limit, resilience, resilience::breaker, task, time};
 use seaworthy::{stream::tee, task, time};
 use seaworthy::{stream, task, time};
+use seaworthy::{pool, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -94,6 +95,20 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
     let concurrency: stream::Concurrency = read(r#"{ "tasks_max": 3, "order": "as_completed" }"#);
     let order = stream::Order::AsCompleted;
     assert_eq!(concurrency, stream::Concurrency { tasks_max: 3, order, ..stream::Concurrency::default() });
+    let config: pool::Config = read(
+        r#"{ "max": 3, "acquire_timeout": "2s", "idle_timeout": null, "order": "fifo", "lifetime_jitter": "0s",
+             "connect_backoff": { "initial": "1s" } }"#,
+    );
+    let expected = pool::Config {
+        max: 3,
+        acquire_timeout: Some(Duration::from_secs(2)),
+        idle_timeout: None,
+        order: pool::Order::Fifo,
+        lifetime_jitter: Duration::ZERO,
+        connect_backoff: time::Backoff { initial: Duration::from_secs(1), ..time::Backoff::default() },
+        ..pool::Config::default()
+    };
+    assert_eq!(config, expected);
 
     #[cfg(feature = "tokio")]
     {
