@@ -6,6 +6,7 @@
 mod chapter;
 mod event_loop;
 mod options;
+mod pool;
 mod record;
 mod summary;
 mod tasks;
@@ -30,7 +31,7 @@ use super::{
 };
 
 /// Every chapter, in order.
-const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER];
+const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER, pool::CHAPTER];
 
 /// How long a chapter may take to put its things away after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(5);
