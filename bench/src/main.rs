@@ -24,6 +24,11 @@ struct Bench {
 
 const BENCHES: &[Bench] = &[
     Bench {
+        name: "limit/try_acquire",
+        peers: &["governor", "leaky-bucket"],
+        run: limit::try_acquire::run,
+    },
+    Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],
         run: runtime::echo::run,

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{rt, task, time, wait};
+use crate::{limit, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -37,6 +37,14 @@ const _: () = {
     shared::<task::PriorityQueue<Value>>();
     shared::<task::Pop<'static, Value>>();
     shared::<wait::WaitQueue<u8>>();
+
+    shared::<limit::Bulkhead>();
+    shared::<limit::Permit>();
+    shared::<limit::RateLimiter>();
+    shared::<limit::Acquiring>();
+    shared::<limit::AcquireError>();
+    shared::<limit::bulkhead::Acquiring>();
+    shared::<limit::bulkhead::AcquireError>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

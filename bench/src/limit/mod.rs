@@ -1,1 +1,3 @@
-//! The component `limit` and its peers.
+//! So much per second.
+
+pub(crate) mod try_acquire;

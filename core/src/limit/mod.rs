@@ -1,1 +1,23 @@
 //! How much at once and how much per second: rate limiters and bulkheads.
+//!
+//! | for | there is |
+//! |---|---|
+//! | so much per second | [`RateLimiter`], with a [`Quota`]; [`Throttle`] for streams |
+//! | so many at once | [`Bulkhead`] |
+//!
+//! Each waits in order, within bounds, and until a [`Deadline`](crate::time::Deadline) if there is one; each says when it
+//! refuses why, and what to do.
+
+pub mod bulkhead;
+pub mod rate;
+
+mod acquire;
+mod quota;
+mod throttle;
+mod wake;
+
+pub use acquire::Acquire;
+pub use bulkhead::{Bulkhead, BulkheadFull, Permit};
+pub use quota::Quota;
+pub use rate::{AcquireError, Acquiring, RateLimiter, TryAcquireError};
+pub use throttle::Throttle;

@@ -147,7 +147,7 @@ impl Deadline {
         .await
     }
 
-    fn exceeded(&self) -> DeadlineExceeded {
+    pub(crate) fn exceeded(&self) -> DeadlineExceeded {
         let Scope { name, limit, .. } = &*self.scope;
         // One of two branches is a part of the other if they agree as far as both go.
         let is_related =
