@@ -4,10 +4,11 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use super::screen::Screen;
 
-/// Sends `tracing` to standard error: what `RUST_LOG` says, else what `-v` says, else errors and warnings.
+/// Sends `tracing` to standard error: what `RUST_LOG` says, else what `-v` says, else errors: the tour makes
+/// trouble on purpose and says itself what came of it.
 pub(crate) fn start(verbose: u8, screen: &Screen) {
     let level = match verbose {
-        0 => "warn",
+        0 => "error",
         1 => "info",
         2 => "debug",
         _ => "trace",

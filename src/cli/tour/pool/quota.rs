@@ -58,8 +58,8 @@ pub(super) async fn kept(cx: &Context, backend: &Backend) -> anyhow::Result<()> 
     cx.claim(
         excess <= 0.0,
         format_args!("{:.1}", -excess),
-        "below its bound is the fullest stretch of time, of all there are",
-        "0 or more: never more than the burst and what the time earns",
+        "grants below the bound in the fullest of all stretches of time",
+        "0 or more: in no time more than the burst and what that time earns",
     );
     Ok(())
 }
@@ -120,7 +120,9 @@ pub(super) async fn at_once(cx: &Context) -> anyhow::Result<()> {
     cx.claim(
         served.len() == PERMITS + WAITERS && refused.len() == CALLERS - PERMITS - WAITERS,
         format_args!("{} of {CALLERS}", refused.len()),
-        format_args!("callers turned away at once by a bulkhead of {PERMITS} permits and {WAITERS} who may wait"),
+        format_args!(
+            "callers turned away at once by a bulkhead of {PERMITS} permits and {WAITERS} who may wait"
+        ),
         CALLERS - PERMITS - WAITERS,
     );
     if let Some(Err(error)) = refused.into_iter().next() {

@@ -59,10 +59,7 @@ pub(super) async fn among_many(cx: &Context, backend: &Backend) -> anyhow::Resul
         count(shared.per_second() as u64),
         format_args!("queries a second: {} in {}", count(queries), time(took)),
     );
-    cx.fact(
-        time(wait_median),
-        format_args!("median wait for a connection; 99th of 100: {}", time(wait_p99)),
-    );
+    cx.fact(time(wait_median), format_args!("median wait for a connection; 99th of 100: {}", time(wait_p99)));
     cx.claim(right == queries, count(right), "answers, each the right one for its question", count(queries));
     let peak = backend.meter.take_open_peak();
     cx.claim(

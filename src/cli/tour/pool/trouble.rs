@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use futures::poll;
+use futures::FutureExt;
 use seaworthy::pool::Config;
 
 use super::{
@@ -14,7 +14,8 @@ pub(super) async fn given_up(cx: &Context, backend: &Backend) -> anyhow::Result<
     let pool = client::pool(&cx.rt, backend, Config::default())?;
     let before = backend.meter.accepted();
     let mut get = pool.get();
-    let is_pending = poll!(&mut get).is_pending();
+    // Polls it once, then drops it.
+    let is_pending = (&mut get).now_or_never().is_none();
     drop(get);
     let sum = pool.get().await?.add(3, 4).await?;
     let connects = backend.meter.accepted() - before;
@@ -46,7 +47,9 @@ pub(super) async fn cut_off(cx: &Context, backend: &Backend) -> anyhow::Result<(
     cx.claim(
         failed == 0 && found > 0,
         format_args!("{failed} of {QUERIES}"),
-        format_args!("queries failed after the server was restarted: {found} dead connections found out by checks"),
+        format_args!(
+            "queries failed after the server was restarted: {found} dead connections found out by checks"
+        ),
         "0, and a dead one found",
     );
     Ok(())
@@ -56,11 +59,8 @@ const PATIENCE: Duration = Duration::from_millis(150);
 
 /// The server is gone, then it is back.
 pub(super) async fn dead(cx: &Context, backend: &Backend) -> anyhow::Result<()> {
-    let pool = client::pool(
-        &cx.rt,
-        backend,
-        Config { acquire_timeout: Some(PATIENCE), ..Config::default() },
-    )?;
+    let pool =
+        client::pool(&cx.rt, backend, Config { acquire_timeout: Some(PATIENCE), ..Config::default() })?;
     backend.stop().await?;
     let start = cx.rt.now();
     let refused = pool.get().await.err();
