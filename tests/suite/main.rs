@@ -8,8 +8,8 @@ mod dependencies;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod limits;
 mod policies;
-mod map_concurrent;
 mod pool;
+mod map_concurrent;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(any(feature = "tokio", feature = "smol"))]
