@@ -1,4 +1,4 @@
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use super::{
     Cause, Fallback, Policy, PolicyError, Refusal,
@@ -97,7 +97,7 @@ impl<C, F> Policy<C, F> {
             let verdict = match &ended {
                 Ended::Answered(verdict, _) => Some(*verdict),
                 Ended::TimedOut(_) => Some(Verdict::Retry),
-                Ended::Refused(refusal) => come_back(refusal, shared.config.retry_after_max),
+                Ended::Refused(refusal) => come_back(refusal),
             };
             let next = match verdict {
                 None => Next::Stop(Stop::Refused),
@@ -164,11 +164,9 @@ impl<C, F> Policy<C, F> {
 }
 
 /// Whether and when an attempt that was refused is worth another.
-fn come_back(refusal: &Refusal, retry_after_max: Duration) -> Option<Verdict> {
+fn come_back(refusal: &Refusal) -> Option<Verdict> {
     match refusal {
-        Refusal::Breaker(rejected) => {
-            rejected.retry_after.filter(|after| *after <= retry_after_max).map(Verdict::RetryAfter)
-        }
+        Refusal::Breaker(rejected) => rejected.retry_after.map(Verdict::RetryAfter),
         Refusal::Bulkhead(_) | Refusal::Limiter(_) => None,
     }
 }

@@ -17,8 +17,8 @@
 //! 3. What the policy itself refuses is never a failure of the backend: the breaker hears only of attempts that were made.
 //! 4. An attempt that takes longer than one may is a failure and worth another. One that is dropped, by its caller, the
 //!    deadline, or a quicker hedge, says nothing.
-//! 5. An open breaker is waited for like a pause that was asked for: if there are attempts left, and it fits
-//!    `retry_after_max` and the deadline. A full bulkhead or limiter is not: that load is shed.
+//! 5. An open breaker is waited for like a pause that was asked for, so never come back to too early: if there are attempts
+//!    left, and it fits `retry_after_max` and the deadline. A full bulkhead or limiter is not: that load is shed.
 //! 6. Retries and hedges are within the budget; a call of which no attempt was made yet needs none.
 //! 7. The error says which layer ended the call, keeps the last error of the operation, and has the ledger.
 //! 8. A call that is dropped at any point leaves nothing behind: no permit, place, slot or probe.

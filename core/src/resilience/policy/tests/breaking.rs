@@ -190,8 +190,8 @@ fn an_open_breaker_is_waited_for_only_if_that_fits() {
         );
         assert_eq!(error.retry_after(), Some(10 * SECOND), "so that the caller may say so");
 
-        let (answer, ledger) = policy(11).call_traced(|_| async { Ok::<_, ()>("probe") }).await.unwrap();
-        assert_eq!((answer, rt.now() - start, ledger.attempts()), ("probe", 10 * SECOND, 1));
+        let (answer, ledger) = policy(12).call_traced(|_| async { Ok::<_, ()>("probe") }).await.unwrap();
+        assert_eq!((answer, rt.now() - start, ledger.attempts()), ("probe", 11 * SECOND, 1));
 
         let config = crate::resilience::retry::Config {
             attempts_max: 9,
@@ -201,11 +201,9 @@ fn an_open_breaker_is_waited_for_only_if_that_fits() {
         let impatient = crate::resilience::Retry::new(&rt, config).unwrap();
         let impatient = Policy::new(&rt, "backend").retry(impatient).breaker(open(&rt));
         let error = impatient.call(|_| async { Ok::<_, ()>(()) }).await.unwrap_err();
-        assert_eq!(
-            (error.stop, error.ledger.records().len()),
-            (Stop::Refused, 1),
-            "longer than it is meant to wait"
-        );
+        let expected = Stop::RetryAfter { asked: 10 * SECOND, retry_after_max: 9 * SECOND };
+        assert_eq!((error.stop, error.ledger.records().len()), (expected, 1), "it is not meant to wait so long");
+        assert_eq!(error.retry_after(), Some(10 * SECOND));
 
         let forced = breaker(&rt, 1);
         forced.force_open();
