@@ -88,7 +88,9 @@ impl Policy {
 impl<C, F> Policy<C, F> {
     /// A time limit for each whole call, waits and pauses included.
     ///
-    /// A call [within another](Self::call_in) ends with that one at the latest.
+    /// A call [within another](Self::call_in) ends with that one at the latest. To the breaker an attempt that is cut off
+    /// after it had at least half of `limit` is a failure, as with an [`attempt_timeout`](Self::attempt_timeout) of its own;
+    /// one that had less says nothing.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.layers.deadline = Some(limit);
@@ -208,7 +210,7 @@ impl<C, F> Policy<C, F> {
     /// # Cancel safety
     ///
     /// Dropping the future drops what runs and gives back what it holds. A token of the limiter that was taken is spent,
-    /// and the breaker hears nothing.
+    /// and the breaker hears nothing of it.
     pub async fn call<T, E, Op, Fut>(&self, operation: Op) -> Result<T, PolicyError<E>>
     where
         C: Classify<T, E>,

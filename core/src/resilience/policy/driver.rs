@@ -1,4 +1,8 @@
-use std::future::Future;
+use std::{
+    future::Future,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     Cause, Fallback, Policy, PolicyError, Refusal,
@@ -40,6 +44,7 @@ impl<C, F> Policy<C, F> {
         let config = &retry.shared.config;
         let deadline = self.layers.deadline_of_call(parent);
         let deadline = earlier(deadline.as_ref(), retry.deadline.as_ref());
+        let cut_off = AtomicBool::new(false);
         let mut course = Course {
             rt,
             counters,
@@ -47,12 +52,20 @@ impl<C, F> Policy<C, F> {
             context: Context::new(deadline.as_ref(), parent),
             ledger: Ledger::default(),
             ledger_max: config.ledger_max,
+            half: self.layers.deadline.map(|limit| limit / 2),
+            cut_off: &cut_off,
             last: None,
             budget: retry.budget.as_ref(),
             call: None,
         };
         let deadline = course.context.deadline().cloned();
-        let ended = within(deadline.as_ref(), self.repeat(&mut course, counted.number, &mut operation)).await;
+        let ended = {
+            let attempts = pin!(self.repeat(&mut course, counted.number, &mut operation));
+            let ended = within(deadline.as_ref(), attempts).await;
+            // Before what still runs is dropped, which looks at it to know why.
+            cut_off.store(ended.is_none(), Ordering::Relaxed);
+            ended
+        };
         let given_up = match ended {
             Some(Ok(value)) => {
                 counted.end(None);
@@ -156,8 +169,8 @@ impl<C, F> Policy<C, F> {
         };
         let now = if self.layers.waits() { rt.now() } else { began };
         let attempt = course.send(0, began, now);
-        let future = operation(attempt);
-        let ended = Sent::new(rt, *attempt_timeout, &self.classify, admission, future).await;
+        let (cut_off, future) = (course.blames(now), operation(attempt));
+        let ended = Sent::new(rt, *attempt_timeout, &self.classify, admission, cut_off, future).await;
         course.ended(0, ended.ending());
         ended
     }

@@ -87,12 +87,14 @@ impl<C, F> Policy<C, F> {
                                 continue;
                             }
                             Some(Ok(admission)) => {
-                                let attempt = course.send(runner.hedge, runner.began, rt.now());
+                                let now = rt.now();
+                                let attempt = course.send(runner.hedge, runner.began, now);
                                 let sent = Sent::new(
                                     rt,
                                     *attempt_timeout,
                                     &self.classify,
                                     admission,
+                                    course.blames(now),
                                     operation(attempt),
                                 );
                                 runner.stage = Stage::Runs(Box::pin(sent));
