@@ -120,7 +120,7 @@ impl<T, E> Plan<T, E> {
             if breaker.is_some() {
                 policy.layers.breaker = breaker;
             }
-            Box::pin(async move { policy.drive(parent.as_ref(), operation).await })
+            Box::pin(async move { policy.drive(parent.as_ref(), None, operation).await })
         });
         self.tasks.push(Planned { node, start });
         self

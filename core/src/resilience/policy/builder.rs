@@ -57,7 +57,7 @@ pub(in crate::resilience) struct Layers {
     pub(in crate::resilience) name: TaskName,
     pub(super) deadline: Option<Duration>,
     pub(super) retry: Retry,
-    pub(super) hedge: Option<Hedge>,
+    pub(in crate::resilience) hedge: Option<Hedge>,
     pub(in crate::resilience) breaker: Option<CircuitBreaker>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) limiter: Option<RateLimiter>,
@@ -218,7 +218,7 @@ impl<C, F> Policy<C, F> {
         Op: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.drive(None, operation).await.map(|(value, _)| value)
+        self.drive(None, None, operation).await.map(|(value, _)| value)
     }
 
     /// As [`call`](Self::call), as a part of `parent`: within its deadline, and with one attempt only if `parent` may be
@@ -238,7 +238,7 @@ impl<C, F> Policy<C, F> {
         Op: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.drive(Some(parent), operation).await.map(|(value, _)| value)
+        self.drive(Some(parent), None, operation).await.map(|(value, _)| value)
     }
 
     /// As [`call`](Self::call), with the ledger also of a success.
@@ -257,7 +257,7 @@ impl<C, F> Policy<C, F> {
         Op: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.drive(None, operation).await
+        self.drive(None, None, operation).await
     }
 
     /// What its calls came to.

@@ -1,5 +1,5 @@
 use std::{
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Course<'a, E> {
     pub(super) ledger_max: usize,
     /// Half of the time limit of the policy.
     pub(super) half: Option<Duration>,
+    /// Set with the attempt after which there can be no other, if that may happen.
+    pub(super) spent: Option<&'a AtomicBool>,
     /// Set once the deadline has ended the attempts, before they are dropped.
     pub(super) cut_off: &'a AtomicBool,
     /// The last error of the operation.
@@ -52,6 +54,11 @@ impl<'a, E> Course<'a, E> {
     pub(super) fn blames(&self, now: Instant) -> Option<&'a AtomicBool> {
         let (half, end) = (self.half?, self.context.deadline()?.at());
         (end.saturating_duration_since(now) >= half).then_some(self.cut_off)
+    }
+
+    /// Whether what was sent cannot be sent again.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent.is_some_and(|spent| spent.load(Ordering::Relaxed))
     }
 
     /// An attempt was not made.

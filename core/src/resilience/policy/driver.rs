@@ -27,10 +27,11 @@ use crate::{
 type GivenUp = (Cause, Stop);
 
 impl<C, F> Policy<C, F> {
-    /// All layers, from the fallback down.
+    /// All layers, from the fallback down. `spent` is set by `operation` if what it sends cannot be sent again.
     pub(in crate::resilience) async fn drive<T, E, Op, Fut>(
         &self,
         parent: Option<&Attempt>,
+        spent: Option<&AtomicBool>,
         mut operation: Op,
     ) -> Result<(T, Ledger), PolicyError<E>>
     where
@@ -52,6 +53,7 @@ impl<C, F> Policy<C, F> {
             context: Context::new(deadline.as_ref(), parent),
             ledger: Ledger::default(),
             ledger_max: config.ledger_max,
+            spent,
             half: self.layers.deadline.map(|limit| limit / 2),
             cut_off: &cut_off,
             last: None,
@@ -124,6 +126,7 @@ impl<C, F> Policy<C, F> {
             let stop = match next {
                 Next::Done => Stop::Final,
                 Next::Stop(stop) => stop,
+                Next::Pause(_) if course.is_spent() => Stop::Unrepeatable,
                 Next::Pause(pause) => match course.may_repeat() {
                     Err(_) => Stop::Budget,
                     Ok(permit) => {

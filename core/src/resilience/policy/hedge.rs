@@ -98,7 +98,8 @@ impl<C, F> Policy<C, F> {
                                     operation(attempt),
                                 );
                                 runner.stage = Stage::Runs(Box::pin(sent));
-                                sleep = (hedges < hedge.hedges_max).then(|| rt.sleep(hedge.delay));
+                                let is_open = hedges < hedge.hedges_max && !course.is_spent();
+                                sleep = is_open.then(|| rt.sleep(hedge.delay));
                                 continue;
                             }
                             Some(Err(refusal)) => {

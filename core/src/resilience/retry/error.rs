@@ -25,6 +25,8 @@ pub enum Stop {
     Final,
     /// The retry around this one is to try again.
     Nested,
+    /// What was sent cannot be sent again.
+    Unrepeatable,
     /// A layer of the policy refused the attempt, and waiting for it is of no use.
     Refused,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Stop {
             Self::Budget => "the retry budget is used up, so that retries do not keep the other side down",
             Self::Final => "another would not help",
             Self::Nested => "trying again is left to the retry around this one",
+            Self::Unrepeatable => "the request cannot be sent again",
             Self::Refused => "what refused it does not say to come back in time",
             Self::RetryAfter { asked, retry_after_max } => {
                 let asked = Shown(*asked);

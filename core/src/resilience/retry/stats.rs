@@ -89,7 +89,8 @@ impl<'a> Tally<'a> {
 
     /// The call ended, with an answer or for that reason.
     pub(super) fn end(mut self, stop: Option<Stop>) {
-        let Counters { recovered, attempts, deadline, budget, retry_after, r#final, nested, .. } = self.counters;
+        let Counters { recovered, attempts, deadline, budget, retry_after, r#final, nested, .. } =
+            self.counters;
         let counter = match stop {
             None => recovered,
             Some(Stop::Attempts) => attempts,
@@ -97,8 +98,8 @@ impl<'a> Tally<'a> {
             Some(Stop::Budget) => budget,
             Some(Stop::RetryAfter { .. }) => retry_after,
             Some(Stop::Final) => r#final,
-            // A retry alone refuses nothing.
-            Some(Stop::Nested | Stop::Refused) => nested,
+            // A retry alone refuses nothing, and repeats all.
+            Some(Stop::Nested | Stop::Refused | Stop::Unrepeatable) => nested,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.is_over = true;

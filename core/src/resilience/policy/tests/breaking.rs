@@ -274,7 +274,11 @@ fn an_open_breaker_is_waited_for_only_if_that_fits() {
         let impatient = Policy::new(&rt, "backend").retry(impatient).breaker(open(&rt));
         let error = impatient.call(|_| async { Ok::<_, ()>(()) }).await.unwrap_err();
         let expected = Stop::RetryAfter { asked: 10 * SECOND, retry_after_max: 9 * SECOND };
-        assert_eq!((error.stop, error.ledger.records().len()), (expected, 1), "it is not meant to wait so long");
+        assert_eq!(
+            (error.stop, error.ledger.records().len()),
+            (expected, 1),
+            "it is not meant to wait so long"
+        );
         assert_eq!(error.retry_after(), Some(10 * SECOND));
 
         let forced = breaker(&rt, 1);

@@ -89,7 +89,8 @@ fn a_pause_asked_for_that_is_too_long_ends_the_call_at_once() {
 #[test]
 fn who_were_told_the_same_pause_do_not_come_back_in_step() {
     for_each_seed(0..20, |rt| async move {
-        let retry = Retry::new(&rt, Config { attempts_max: 2, ..Config::default() }).unwrap().classify(asking);
+        let retry =
+            Retry::new(&rt, Config { attempts_max: 2, ..Config::default() }).unwrap().classify(asking);
         let calls = (0..20).map(|_| {
             let clone = retry.clone();
             async move { clone.run(|_| async { Err(9 * SECOND) }).await }
