@@ -62,6 +62,8 @@ pub(in crate::resilience) struct Layers {
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) attempt_timeout: Option<Duration>,
+    /// For whoever looks at it: the fallback itself cannot be shown.
+    pub(super) has_fallback: bool,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -79,6 +81,7 @@ impl Policy {
             bulkhead: None,
             limiter: None,
             attempt_timeout: None,
+            has_fallback: false,
             counters: Arc::default(),
         };
         Self { layers, classify: RetryErrors, fallback: NoFallback }
@@ -126,6 +129,8 @@ impl<C, F> Policy<C, F> {
     }
 
     /// Bounds how many attempts begin per second: attempts, not calls.
+    ///
+    /// An attempt that the breaker refuses after its wait has spent its token all the same.
     #[must_use]
     pub fn limiter(mut self, limiter: RateLimiter) -> Self {
         self.layers.limiter = Some(limiter);
@@ -193,11 +198,12 @@ impl<C, F> Policy<C, F> {
     /// # });
     /// ```
     #[must_use]
-    pub fn fallback<T, E, G, Fut>(self, fallback: G) -> Policy<C, G>
+    pub fn fallback<T, E, G, Fut>(mut self, fallback: G) -> Policy<C, G>
     where
         G: Fn(PolicyError<E>) -> Fut,
         Fut: Future<Output = Result<T, PolicyError<E>>> + Send,
     {
+        self.layers.has_fallback = true;
         Policy { layers: self.layers, classify: self.classify, fallback }
     }
 
@@ -282,30 +288,31 @@ impl Layers {
     }
 }
 
+/// Its layers, from the outermost; those that are not there are not shown.
 impl<C, F> fmt::Debug for Policy<C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Layers {
-            name,
-            deadline,
-            retry,
-            hedge,
-            breaker,
-            bulkhead,
-            limiter,
-            attempt_timeout,
-            counters,
-            ..
-        } = &self.layers;
-        f.debug_struct("Policy")
-            .field("name", name)
-            .field("deadline", deadline)
-            .field("retry", retry)
-            .field("hedge", hedge)
-            .field("breaker", breaker)
-            .field("bulkhead", bulkhead)
-            .field("limiter", limiter)
-            .field("attempt_timeout", attempt_timeout)
-            .field("stats", &counters.stats())
-            .finish_non_exhaustive()
+        fn shown<T: fmt::Debug>(layer: Option<&T>) -> Option<&dyn fmt::Debug> {
+            layer.map(|layer| layer as _)
+        }
+        let layers = &self.layers;
+        let fallback = layers.has_fallback.then_some(true);
+        let mut policy = f.debug_struct("Policy");
+        policy.field("name", &layers.name);
+        let layers = [
+            ("fallback", shown(fallback.as_ref())),
+            ("deadline", shown(layers.deadline.as_ref())),
+            ("retry", shown(Some(&layers.retry))),
+            ("hedge", shown(layers.hedge.as_ref())),
+            ("breaker", shown(layers.breaker.as_ref())),
+            ("bulkhead", shown(layers.bulkhead.as_ref())),
+            ("limiter", shown(layers.limiter.as_ref())),
+            ("attempt_timeout", shown(layers.attempt_timeout.as_ref())),
+        ];
+        for (name, layer) in layers {
+            if let Some(layer) = layer {
+                policy.field(name, layer);
+            }
+        }
+        policy.field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

@@ -13,7 +13,8 @@
 //! 1. Each attempt passes all layers below the retry anew. While a call pauses it holds nothing: no place in the bulkhead,
 //!    no token, no probe.
 //! 2. A call that the breaker would refuse is refused before it waits for anything. A probe is taken last, so none is held
-//!    while its call waits.
+//!    while its call waits. If the breaker opens during that wait, the token that was waited for is spent: a limiter takes
+//!    none back, and so errs on the side of the backend.
 //! 3. What the policy itself refuses is never a failure of the backend: the breaker hears only of attempts that were made.
 //! 4. An attempt that takes longer than one may is a failure and worth another. One that the deadline of the policy cuts off
 //!    is a failure, too, if it had at least half of that time: a backend that hangs opens the breaker also without an
