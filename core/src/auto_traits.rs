@@ -59,6 +59,7 @@ const _: () = {
     shared::<resilience::Retry>();
     shared::<resilience::Attempt>();
     shared::<resilience::Budget>();
+    shared::<resilience::budget::Budgets>();
     shared::<resilience::budget::Call<'static>>();
     shared::<resilience::budget::Permit<'static>>();
     sent::<resilience::retry::RetryError<Value>>();

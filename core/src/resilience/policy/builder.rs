@@ -56,7 +56,7 @@ pub(in crate::resilience) struct Layers {
     pub(super) rt: Rt,
     pub(in crate::resilience) name: TaskName,
     pub(super) deadline: Option<Duration>,
-    pub(super) retry: Retry,
+    pub(in crate::resilience) retry: Retry,
     pub(in crate::resilience) hedge: Option<Hedge>,
     pub(in crate::resilience) breaker: Option<CircuitBreaker>,
     pub(super) bulkhead: Option<Bulkhead>,
