@@ -2,8 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{limit, task, time};
-use seaworthy::{resilience, resilience::breaker, task, time};
+use seaworthy::{limit, resilience, resilience::breaker, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.

@@ -6,9 +6,9 @@
 //! # Why a torn read does no harm
 //!
 //! The rate can change between the load of the number and that of the rate. Whoever changes it closes first, and opens
-//! with a number that is above all before: within one rate the number only grows, and a new rate is shifted by an `offset`
-//! to begin above the old. So no number ever comes back; a compare-exchange that succeeds has seen no other rate than its
-//! own, and a refusal is believed only if the number is still the same after the rate was read.
+//! with a number that is above all before, shifted there by an `offset`. So no number of one rate comes back under another
+//! (within one it may, when a slot is given back, and means the same): a compare-exchange that succeeds has seen no other
+//! rate than its own, and a refusal is believed only if the number is still the same after the rate was read.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
@@ -103,8 +103,13 @@ impl Fast {
             return None;
         }
         let full_at = self.full_at.swap(CLOSED, Ordering::AcqRel);
-        self.highest.store(full_at, Ordering::Relaxed);
+        self.highest.fetch_max(full_at, Ordering::Relaxed);
         Some(Bucket { full_at: u128::from(full_at - self.offset.load(Ordering::Relaxed)) })
+    }
+
+    #[cfg(test)]
+    pub(in crate::limit) fn number(&self) -> u64 {
+        self.full_at.load(Ordering::Relaxed)
     }
 
     /// Opens it again at the rate it had.

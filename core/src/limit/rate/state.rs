@@ -170,16 +170,11 @@ impl Machine {
             return None;
         }
         let rate = self.rate()?;
-        let floor = self.floor(&rate, now);
         let (&place, &Demand { tokens, .. }) = self.line.first_key_value()?;
-        // With what is too late left out, it may not be due any more.
-        if self.bucket.due(&rate, floor, u64::from(tokens)) > rate.ticks(now) {
-            self.bucket.full_at = self.bucket.full_at.max(floor);
-            return None;
-        }
         self.leave(place);
         self.given.untaken += 1;
-        let number = self.give(&rate, floor, tokens);
+        // What is too late to be caught up is left out here: from then on, slots are timed anew.
+        let number = self.give(&rate, self.floor(&rate, now), tokens);
         Some(Grant { tokens, number })
     }
 

@@ -1,7 +1,7 @@
 use std::{fmt, time::Duration};
 
 use super::State;
-use crate::rt::TaskName;
+use crate::{rt::TaskName, time::Shown};
 
 /// A breaker let a call not happen, and says when to come back.
 ///
@@ -26,7 +26,7 @@ impl fmt::Display for Rejected {
         let Self { name, state, retry_after } = self;
         write!(f, "`{name}` was not called: its breaker is {state}; ")?;
         match retry_after {
-            Some(after) => write!(f, "come back in {after:?}"),
+            Some(after) => write!(f, "come back in {}", Shown(*after)),
             None => f.write_str("it was opened by hand and stays so until `auto` or `reset`"),
         }
     }

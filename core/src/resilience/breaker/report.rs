@@ -3,6 +3,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::time::Shown;
+
 /// What became of a call, in the eyes of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -79,7 +81,7 @@ impl fmt::Display for Why {
         match self {
             Self::Failures { failures, calls } => write!(f, "{failures} of {calls} calls failed"),
             Self::SlowCalls { slow, calls } => write!(f, "{slow} of {calls} calls were slow"),
-            Self::OpenFor(time) => write!(f, "it was open for {time:?}"),
+            Self::OpenFor(time) => write!(f, "it was open for {}", Shown(*time)),
             Self::ProbesSucceeded(probes) => write!(f, "{probes} probes succeeded"),
             Self::ProbeFailed => f.write_str("a probe failed"),
             Self::ProbeLeaseExpired => f.write_str("a probe did not report within its lease"),

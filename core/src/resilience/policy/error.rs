@@ -128,6 +128,9 @@ impl<E> fmt::Display for PolicyError<E> {
             }
             Cause::Refused(_) if ledger.attempts() == 0 => write!(f, "`{policy}` was not called"),
             Cause::Refused(_) => write!(f, "`{policy}` failed and was not called again after {attempts}"),
+            Cause::DeadlineExceeded(exceeded) if exceeded.scope == *policy => {
+                write!(f, "{exceeded}, after {attempts}")
+            }
             Cause::DeadlineExceeded(exceeded) => write!(f, "`{policy}`: {exceeded}, after {attempts}"),
         }
     }

@@ -94,6 +94,27 @@ fn what_does_not_fit_goes_the_other_way() {
     assert!(matches!(fast.take(4_620_000_000_000_000_000, 1), Way::Closed));
 }
 
+#[test]
+fn no_number_of_one_rate_comes_back_under_another() {
+    let rates = [1, 7, 2].map(|tokens| Quota::per(tokens, Duration::from_nanos(100)).burst(50));
+    let rates = rates.map(|quota| Rate::new(&quota).expect("not paused"));
+    let fast = Fast::new();
+    let mut highest = 0;
+    for turn in 0..30 {
+        let rate = &rates[turn % 3];
+        // It begins anywhere, goes up, and some of it is given back.
+        let begin = Bucket { full_at: 1000 * (turn as u128 * 7 % 5) };
+        fast.set_rate(rate, begin);
+        fast.open(begin);
+        assert!(fast.number() > highest, "above all before");
+        while let Way::Through = fast.take(0, 1) {}
+        highest = highest.max(fast.number());
+        let Bucket { full_at } = fast.close().expect("it was open");
+        fast.open(Bucket { full_at: full_at.saturating_sub(u128::from(rate.cost)) });
+        let _ = fast.close();
+    }
+}
+
 /// On threads, because what it checks is what happens between them; nothing waits for time.
 #[test]
 fn threads_take_no_token_twice_while_others_close_it_and_change_the_rate() {

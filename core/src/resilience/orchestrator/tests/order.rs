@@ -117,6 +117,7 @@ fn the_deadline_of_the_run_ends_what_runs_and_what_waits() {
         let whys: Vec<_> = report.tasks.iter().map(Outcome::why).collect();
         let late = Some(Why::Deadline);
         assert_eq!(whys[1..], [late, Some(Why::DependencyFailed), late, late], "{:?}", report.tasks);
+        assert_eq!(report.get("queued").unwrap().attempts(), 0, "its turn came too late");
         assert!(
             report
                 .get("slow")

@@ -42,10 +42,7 @@ fn the_deadline_bounds_the_whole_call_and_keeps_the_last_error() {
         });
         let error = failed.await.unwrap_err();
         assert_eq!(rt.now() - start, 5 * SECOND);
-        assert_eq!(
-            error.to_string(),
-            "`backend`: `backend` was not finished within 5s, after 3 attempts in 5s"
-        );
+        assert_eq!(error.to_string(), "`backend` was not finished within 5s, after 3 attempts in 5s");
         assert_eq!((error.layer(), error.stop, error.last), (Layer::Deadline, Stop::Deadline, Some("down")));
         let endings: Vec<_> = error.ledger.records().iter().map(|record| record.ending).collect();
         let retried = Ending::Judged(Verdict::Retry);
