@@ -4,8 +4,8 @@
 use std::cell::Cell;
 
 use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
-use crate::{rt, stream, task, time, wait};
 use crate::{pool, rt, task, time, wait};
+use crate::{rt, stream, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -86,6 +86,7 @@ const _: () = {
     shared::<resilience::Retry>();
     shared::<resilience::Attempt>();
     shared::<resilience::Budget>();
+    shared::<resilience::budget::Budgets>();
     shared::<resilience::budget::Call<'static>>();
     shared::<resilience::budget::Permit<'static>>();
     sent::<resilience::retry::RetryError<Value>>();

@@ -7,9 +7,9 @@ mod conformance;
 mod dependencies;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod limits;
+mod map_concurrent;
 mod policies;
 mod pool;
-mod map_concurrent;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(any(feature = "tokio", feature = "smol"))]
