@@ -3,9 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
-use crate::{pool, rt, task, time, wait};
-use crate::{rt, stream, task, time, wait};
+use crate::{limit, pool, resilience, resilience::breaker, rt, stream, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;

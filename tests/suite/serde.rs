@@ -2,10 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{limit, resilience, resilience::breaker, task, time};
-use seaworthy::{pool, task, time};
-use seaworthy::{stream, task, time};
-use seaworthy::{stream::tee, task, time};
+use seaworthy::{
+    limit, pool, resilience,
+    resilience::breaker,
+    stream::{self, tee},
+    task, time,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
