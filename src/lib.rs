@@ -9,6 +9,7 @@
 //! | module | for |
 //! |---|---|
 //! | [`rt`] | tasks, scopes, cancelling, timeouts, connections, random numbers |
+//! | [`limit`] | so much per second, for all or for each key; so many at once |
 //! | [`task`] | a task manager with a bound and priorities that age; a priority queue |
 //! | [`time`] | deadlines that are passed on, pauses that grow |
 //! | [`wait`] | waiting in order, for components of your own |

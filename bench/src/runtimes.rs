@@ -35,6 +35,11 @@ impl OnTokio {
         self.runtime.block_on(future)
     }
 
+    /// For peers that want to be made inside of it.
+    pub(crate) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.runtime.enter()
+    }
+
     /// Runs `future` as a task, as most code runs, and not at the root, whose spawns cross threads.
     pub(crate) fn block_on_task<F>(&self, future: F) -> F::Output
     where

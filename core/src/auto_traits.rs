@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use crate::{pool, rt, task, time, wait};
+use crate::{limit, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
@@ -62,6 +63,16 @@ const _: () = {
     shared::<task::PriorityQueue<Value>>();
     shared::<task::Pop<'static, Value>>();
     shared::<wait::WaitQueue<u8>>();
+
+    shared::<limit::Bulkhead>();
+    shared::<limit::Permit>();
+    shared::<limit::RateLimiter>();
+    shared::<limit::KeyedRateLimiter<String>>();
+    shared::<limit::Acquiring>();
+    sent::<limit::Throttle<futures::stream::Empty<Value>>>();
+    shared::<limit::AcquireError>();
+    shared::<limit::bulkhead::Acquiring>();
+    shared::<limit::bulkhead::AcquireError>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

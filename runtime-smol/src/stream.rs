@@ -27,19 +27,27 @@ pub(crate) trait Socket: Send + Sync + Unpin + 'static {
 /// A socket of smol as a [`Connection`].
 pub(crate) struct Stream<S> {
     socket: Async<S>,
-    /// A read came up short, so most likely there is no more: the next one waits before it asks the system again, which
-    /// saves a call in vain for each answer that is waited for. Should there be more after all, the wait ends at once.
+    /// The last read came up short.
+    short: bool,
+    /// Most likely there is nothing to read: the next read waits before it asks the system, which saves a call in vain for
+    /// each answer that is waited for. Should there be something after all, the wait ends at once.
     drained: bool,
     closed: bool,
 }
 
 impl<S> Stream<S> {
     pub(crate) fn new(socket: Async<S>) -> Self {
-        Self { socket, drained: true, closed: false }
+        Self { socket, short: true, drained: true, closed: false }
     }
 }
 
 impl<S: Socket> Stream<S> {
+    /// All that had come was read, and what is written now has to travel first. Without a write in between a short read says
+    /// little: more of a large transfer is on its way.
+    fn will_be_answered(&mut self) {
+        self.drained |= self.short;
+    }
+
     fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
@@ -51,7 +59,7 @@ impl<S: Socket> Stream<S> {
             }
             match recv(&self.socket.get_ref().as_sock_ref(), buf) {
                 Ok(received) => {
-                    self.drained = received > 0 && buf.remaining() > 0;
+                    self.short = received > 0 && buf.remaining() > 0;
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
@@ -79,15 +87,17 @@ where
     S: Socket,
     for<'a> &'a Async<S>: AsyncWrite,
 {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.will_be_answered();
         Pin::new(&mut &self.socket).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.will_be_answered();
         Pin::new(&mut &self.socket).poll_write_vectored(cx, slices)
     }
 

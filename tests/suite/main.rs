@@ -5,5 +5,7 @@ mod command;
 mod conformance;
 mod dependencies;
 mod pool;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod limits;
 #[cfg(feature = "serde")]
 mod serde;

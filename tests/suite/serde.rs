@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use seaworthy::{pool, task, time};
+use seaworthy::{limit, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -44,6 +45,15 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
         ..pool::Config::default()
     };
     assert_eq!(config, expected);
+    let limit: limit::rate::Config =
+        read(r#"{ "quota": { "tokens": 100, "period": "1m", "burst": 5 }, "catch_up_max": "2ms" }"#);
+    let (quota, catch_up_max) = (limit::Quota::per_minute(100).burst(5), Duration::from_millis(2));
+    assert_eq!(limit, limit::rate::Config { quota, catch_up_max, ..limit::rate::Config::default() });
+    let keyed: limit::keyed::Config = read(r#"{ "keys_max": 9, "idle_after": "1h" }"#);
+    let idle_after = Duration::from_secs(3600);
+    assert_eq!(keyed, limit::keyed::Config { keys_max: 9, idle_after, ..limit::keyed::Config::default() });
+    let bulkhead: limit::bulkhead::Config = read(r#"{ "permits": 3 }"#);
+    assert_eq!(bulkhead, limit::bulkhead::Config { permits: 3, ..limit::bulkhead::Config::default() });
 
     #[cfg(feature = "tokio")]
     {
