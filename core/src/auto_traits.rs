@@ -3,8 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{pool, rt, task, time, wait};
-use crate::{limit, rt, task, time, wait};
+use crate::{limit, pool, rt, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;

@@ -4,8 +4,8 @@
 mod command;
 mod conformance;
 mod dependencies;
-mod pool;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod limits;
+mod pool;
 #[cfg(feature = "serde")]
 mod serde;

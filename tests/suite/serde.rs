@@ -2,8 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{pool, task, time};
-use seaworthy::{limit, task, time};
+use seaworthy::{limit, pool, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
