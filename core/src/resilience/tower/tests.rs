@@ -264,6 +264,24 @@ fn the_last_attempt_gets_the_request_itself() {
 }
 
 #[test]
+fn the_last_attempt_is_hedged_as_those_before_it() {
+    run(1, |rt| async move {
+        let (inner, asked) = (rt.clone(), Arc::new(AtomicU32::new(0)));
+        let slow_first = service_fn(move |_: Body| {
+            let (rt, before) = (inner.clone(), asked.fetch_add(1, Ordering::Relaxed));
+            async move {
+                rt.sleep(if before == 0 { 9 * SECOND } else { SECOND }).await;
+                Ok::<_, ()>(before)
+            }
+        });
+        let policy = policy(&rt, 1).hedge(Hedge { delay: SECOND, hedges_max: 1 });
+        let service = policy.clone_request(Body::copy).layer(slow_first);
+        let start = rt.now();
+        assert_eq!((service.oneshot(Body::new(1)).await, rt.now() - start), (Ok(1), 2 * SECOND));
+    });
+}
+
+#[test]
 fn what_was_not_sent_yet_may_come_back_to_an_open_breaker() {
     run(1, |rt| async move {
         let window = breaker::Window::Consecutive { failures: 1 };

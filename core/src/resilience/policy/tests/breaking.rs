@@ -176,20 +176,23 @@ fn an_attempt_that_is_cut_off_is_a_failure_if_it_had_half_of_the_time() {
 #[test]
 fn the_time_a_call_waits_for_its_turn_is_not_time_the_backend_had() {
     run(1, |rt| async move {
-        let (breaker, bulkhead) = (breaker(&rt, 1), bulkhead(&rt, 1, 9));
-        let policy = Policy::new(&rt, "backend").breaker(breaker.clone()).bulkhead(bulkhead.clone());
-        let held = bulkhead.try_acquire().unwrap();
-        let releases = rt.spawn("holder", {
-            let rt = rt.clone();
-            async move {
-                rt.sleep(3 * SECOND).await;
-                drop(held);
-            }
-        });
-        let policy = policy.deadline(4 * SECOND);
-        policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
-        releases.await.unwrap();
-        assert_eq!((breaker.stats().failures, breaker.stats().ignored), (0, 1));
+        for hedges_max in [0, 1] {
+            let (breaker, bulkhead) = (breaker(&rt, 1), bulkhead(&rt, 1, 9));
+            let held = bulkhead.try_acquire().unwrap();
+            let releases = rt.spawn("holder", {
+                let rt = rt.clone();
+                async move {
+                    rt.sleep(3 * SECOND).await;
+                    drop(held);
+                }
+            });
+            let policy = Policy::new(&rt, "backend").breaker(breaker.clone()).bulkhead(bulkhead.clone());
+            let policy = policy.deadline(4 * SECOND).hedge(Hedge { delay: 9 * SECOND, hedges_max });
+            let error = policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
+            assert_eq!(error.ledger.records()[0].waited, 3 * SECOND);
+            releases.await.unwrap();
+            assert_eq!((breaker.stats().failures, breaker.stats().ignored), (0, 1));
+        }
     });
 }
 

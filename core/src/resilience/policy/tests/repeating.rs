@@ -29,6 +29,23 @@ fn retries_of_all_calls_are_within_the_budget() {
 }
 
 #[test]
+fn who_asks_for_too_long_a_pause_is_not_asked_again_and_the_caller_may_say_for_how_long() {
+    run(1, |rt| async move {
+        let policy = Policy::new(&rt, "backend")
+            .retry(retry(&rt, 9))
+            .classify(|result: &Result<(), Duration>| Verdict::RetryAfter(result.unwrap_err()));
+        let start = rt.now();
+        let error = policy
+            .call(|attempt| async move { Err([30, 120][attempt.number() as usize - 1] * SECOND) })
+            .await;
+        let error = error.unwrap_err();
+        assert_eq!((error.retry_after(), error.last), (Some(120 * SECOND), Some(120 * SECOND)));
+        assert_eq!((error.layer(), error.ledger.attempts()), (Layer::Operation, 2));
+        assert_eq!(rt.now() - start, 31 * SECOND, "a pause that may be is made in full");
+    });
+}
+
+#[test]
 fn against_a_dead_backend_calls_end_by_the_budget_and_recover_when_it_is_back() {
     run(1, |rt| async move {
         let config = budget::Config { ratio: 0.1, tokens_max: 3, reserve_per_second: 0 };
