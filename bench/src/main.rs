@@ -36,6 +36,8 @@ const BENCHES: &[Bench] = &[
     },
     Bench { name: "limit/quota", peers: &["governor", "leaky-bucket"], run: limit::quota::run },
     Bench { name: "limit/try_acquire", peers: &["governor", "leaky-bucket"], run: limit::try_acquire::run },
+    Bench { name: "pool/contended", peers: &["deadpool", "bb8", "mobc"], run: pool::contended::run },
+    Bench { name: "pool/uncontended", peers: &["deadpool", "bb8", "mobc"], run: pool::uncontended::run },
     Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],
@@ -44,6 +46,14 @@ const BENCHES: &[Bench] = &[
     Bench { name: "runtime/spawn", peers: &["tokio", "async-executor", "smol"], run: runtime::spawn::run },
     Bench { name: "runtime/testing", peers: &["tokio", "async-executor"], run: runtime::testing::run },
     Bench { name: "runtime/timers", peers: &["tokio", "async-io"], run: runtime::timers::run },
+    Bench { name: "stream/generate", peers: &["futures"], run: stream::generate::run },
+    Bench {
+        name: "stream/merge",
+        peers: &["futures", "futures-concurrency", "futures-buffered", "tokio-stream"],
+        run: stream::merge::run,
+    },
+    Bench { name: "stream/batches", peers: &["futures", "tokio", "tokio-stream"], run: stream::batches::run },
+    Bench { name: "stream/map_concurrent", peers: &["futures", "tokio"], run: stream::map_concurrent::run },
     Bench { name: "tasks/manager", peers: &["tokio", "futures"], run: tasks::manager::run },
     Bench { name: "tasks/memory", peers: &["tokio"], run: tasks::memory::run },
     Bench { name: "tasks/queue", peers: &["parking_lot"], run: tasks::queue::run },

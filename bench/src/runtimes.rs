@@ -6,7 +6,7 @@ use async_executor::Executor;
 use seaworthy_core::rt::Rt;
 use seaworthy_smol::Smol;
 use seaworthy_tokio::Tokio;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Runtime};
 
 /// A tokio runtime and the seam in front of it.
 pub(crate) struct OnTokio {
@@ -35,8 +35,8 @@ impl OnTokio {
         self.runtime.block_on(future)
     }
 
-    /// For peers that want to be made inside of it.
-    pub(crate) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+    /// For what looks for its runtime in the thread.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
 

@@ -3,10 +3,30 @@
 
 use std::cell::Cell;
 
-use crate::{limit, resilience, resilience::breaker, rt, task, time, wait};
+use crate::{limit, pool, resilience, resilience::breaker, rt, stream, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
+
+/// A manager of connections that need not be shared.
+struct Dial;
+
+#[derive(Debug, thiserror::Error)]
+#[error("failed")]
+struct Failed;
+
+impl pool::Manager for Dial {
+    type Connection = Value;
+    type Error = Failed;
+
+    async fn connect(&self) -> Result<Value, Failed> {
+        Err(Failed)
+    }
+
+    fn is_broken(&self, _connection: &mut Value) -> bool {
+        false
+    }
+}
 
 const fn shared<T: Send + Sync + Unpin + 'static>() {}
 const fn sent<T: Send + Unpin + 'static>() {}
@@ -26,6 +46,11 @@ const _: () = {
     shared::<rt::Endpoint>();
     sent::<rt::BoxConnection>();
     sent::<rt::BoxListener>();
+
+    shared::<pool::Pool<Dial>>();
+    sent::<pool::Get<'static, Dial>>();
+    sent::<pool::Lease<Dial>>();
+    shared::<pool::AcquireError<Failed>>();
 
     shared::<task::TaskManager>();
     shared::<task::Submitter>();
@@ -59,6 +84,7 @@ const _: () = {
     shared::<resilience::Retry>();
     shared::<resilience::Attempt>();
     shared::<resilience::Budget>();
+    shared::<resilience::budget::Budgets>();
     shared::<resilience::budget::Call<'static>>();
     shared::<resilience::budget::Permit<'static>>();
     sent::<resilience::retry::RetryError<Value>>();
@@ -67,6 +93,18 @@ const _: () = {
     shared::<resilience::Orchestrator>();
     sent::<resilience::orchestrator::Plan<Value, Value>>();
     sent::<resilience::orchestrator::Report<Value, Value>>();
+    shared::<stream::Merge<u8, rt::Task<Value>>>();
+    shared::<stream::Items<u8, rt::Task<Value>>>();
+    shared::<stream::Out<Value>>();
+    sent::<stream::Sending<'static, Value>>();
+    sent::<stream::Generate<'static, Value>>();
+    sent::<stream::TryGenerate<'static, Value, Value>>();
+    shared::<stream::Tee<stream::Generate<'static, u8>>>();
+    shared::<stream::Batches<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::TryBatches<futures::stream::Iter<std::vec::IntoIter<Result<u8, u8>>>>>();
+    shared::<stream::TimeoutEach<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::Sample<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::MapConcurrent<Value>>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

@@ -7,6 +7,10 @@ mod conformance;
 mod dependencies;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod limits;
+mod map_concurrent;
 mod policies;
+mod pool;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod streams;

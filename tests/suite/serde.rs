@@ -2,7 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{limit, resilience, resilience::breaker, task, time};
+use seaworthy::{
+    limit, pool, resilience,
+    resilience::breaker,
+    stream::{self, tee},
+    task, time,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -21,6 +26,9 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
     let order = task::Order::Ageing { step: Duration::from_secs(90) };
     let on_failure = task::OnFailure::CancelAll;
     assert_eq!(config, task::Config { concurrency: 3, order, on_failure, ..task::Config::default() });
+
+    let config: tee::Config = read(r#"{ "lag_max": 8, "on_lag": "skip" }"#);
+    assert_eq!(config, tee::Config { lag_max: 8, on_lag: tee::OnLag::Skip });
 
     let backoff: time::Backoff = read(r#"{ "initial": "50ms", "jitter": "equal" }"#);
     let expected = time::Backoff {
@@ -80,6 +88,29 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
     assert_eq!(keyed, limit::keyed::Config { keys_max: 9, idle_after, ..limit::keyed::Config::default() });
     let bulkhead: limit::bulkhead::Config = read(r#"{ "permits": 3 }"#);
     assert_eq!(bulkhead, limit::bulkhead::Config { permits: 3, ..limit::bulkhead::Config::default() });
+    let batch: stream::Batch = read(r#"{ "items_max": 7, "wait_max": "2s 500ms" }"#);
+    let wait_max = Duration::from_millis(2500);
+    assert_eq!(batch, stream::Batch { items_max: 7, wait_max, ..stream::Batch::default() });
+    let batch: stream::Batch = read(r#"{ "bytes_max": 65536 }"#);
+    assert_eq!(batch.bytes_max, Some(65_536));
+
+    let concurrency: stream::Concurrency = read(r#"{ "tasks_max": 3, "order": "as_completed" }"#);
+    let order = stream::Order::AsCompleted;
+    assert_eq!(concurrency, stream::Concurrency { tasks_max: 3, order, ..stream::Concurrency::default() });
+    let config: pool::Config = read(
+        r#"{ "max": 3, "acquire_timeout": "2s", "idle_timeout": null, "order": "fifo", "lifetime_jitter": "0s",
+             "connect_backoff": { "initial": "1s" } }"#,
+    );
+    let expected = pool::Config {
+        max: 3,
+        acquire_timeout: Some(Duration::from_secs(2)),
+        idle_timeout: None,
+        order: pool::Order::Fifo,
+        lifetime_jitter: Duration::ZERO,
+        connect_backoff: time::Backoff { initial: Duration::from_secs(1), ..time::Backoff::default() },
+        ..pool::Config::default()
+    };
+    assert_eq!(config, expected);
 
     #[cfg(feature = "tokio")]
     {

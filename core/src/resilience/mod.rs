@@ -2,7 +2,7 @@
 //!
 //! | for | there is |
 //! |---|---|
-//! | trying again, within bounds | [`Retry`], with a [`Backoff`] and a [`Budget`] |
+//! | trying again, within bounds | [`Retry`], with a [`Backoff`] and a [`Budget`], [`budget::Budgets`] |
 //! | not calling what is down | [`CircuitBreaker`], [`breaker::Breakers`] |
 //! | all of it around one operation, in the right order | [`Policy`] |
 //! | many tasks, some after others | [`Orchestrator`] |

@@ -6,6 +6,7 @@
 mod chapter;
 mod event_loop;
 mod options;
+mod pool;
 mod record;
 mod resilience;
 mod summary;
@@ -31,10 +32,10 @@ use super::{
 };
 
 /// Every chapter, in order.
-const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER, resilience::CHAPTER];
+const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER, pool::CHAPTER, resilience::CHAPTER];
 
 /// The modules whose warnings are no news: chapters make them fail and say so.
-pub(crate) const STAGED: &[&str] = &["seaworthy_core::resilience"];
+pub(crate) const STAGED: &[&str] = &["seaworthy_core::pool", "seaworthy_core::resilience"];
 
 /// How long a chapter may take to put its things away after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 
 mod config;
 mod in_flight;
+mod registry;
 mod tokens;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use std::{
 };
 
 pub use config::{Config, InFlight};
+pub use registry::{Budgets, TooManyBudgets};
 
 use self::{in_flight::Counts, tokens::Tokens};
 use crate::{ConfigError, rt::Rt};

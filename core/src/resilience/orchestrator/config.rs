@@ -1,7 +1,10 @@
-use crate::{ConfigError, resilience::breaker};
+use crate::{
+    ConfigError,
+    resilience::{breaker, budget},
+};
 
 /// How an [`Orchestrator`](super::Orchestrator) works. Checked once, when it is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
@@ -17,6 +20,9 @@ pub struct Config {
     /// How the breakers of dependencies work. One that is to work otherwise is put in by
     /// [`breakers`](super::Orchestrator::breakers).
     pub breaker: breaker::Config,
+    /// How many retries and hedges there may be for one dependency. One that is to be otherwise is put in by
+    /// [`budgets`](super::Orchestrator::budgets).
+    pub budget: budget::Config,
     /// How many dependencies there may be, in all runs together, 1 to 1,000,000. Default: 1,000.
     pub dependencies_max: usize,
 }
@@ -41,6 +47,7 @@ impl Default for Config {
             tasks_max: 10_000,
             mode: Mode::default(),
             breaker: breaker::Config::default(),
+            budget: budget::Config::default(),
             dependencies_max: 1_000,
         }
     }

@@ -10,15 +10,16 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use super::{
     Config, Mode, Outcome, Plan, PlanError, Report, Stats, TaskError,
     graph::Graph,
-    plan::{Planned, Ran, Start},
+    plan::{Dependency, Planned, Ran, Start},
     report::Counters,
     state::Machine,
 };
 use crate::{
     ConfigError,
     resilience::{
-        Attempt, CircuitBreaker,
+        Attempt,
         breaker::Breakers,
+        budget::Budgets,
         retry::{Ledger, within},
     },
     rt::{JoinError, Rt, TaskName},
@@ -28,7 +29,7 @@ use crate::{
 
 /// Runs plans of tasks: each task under its policy, after those it comes after, within a bound.
 ///
-/// It keeps one breaker for each dependency that tasks [call](super::Node::calls), also between runs. Clones share them.
+/// It keeps one breaker and one retry budget for each dependency that tasks [call](super::Node::calls), also between runs. Clones share them.
 /// See the [module](super) for the laws.
 ///
 /// # Examples
@@ -63,6 +64,7 @@ pub struct Orchestrator {
     rt: Rt,
     config: Config,
     breakers: Breakers,
+    budgets: Budgets,
     counters: Arc<Counters>,
 }
 
@@ -75,7 +77,8 @@ impl Orchestrator {
     pub fn new(rt: &Rt, config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let breakers = Breakers::new(rt, config.breaker.clone(), config.dependencies_max)?;
-        Ok(Self { rt: rt.clone(), config, breakers, counters: Arc::default() })
+        let budgets = Budgets::new(rt, config.budget, config.dependencies_max)?;
+        Ok(Self { rt: rt.clone(), config, breakers, budgets, counters: Arc::default() })
     }
 
     /// Runs all tasks of `plan` that can be run, and says what became of each.
@@ -122,6 +125,11 @@ impl Orchestrator {
         &self.breakers
     }
 
+    /// The retry budgets of all dependencies that were called so far, by name.
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
     /// What its runs came to.
     pub fn stats(&self) -> Stats {
         self.counters.stats()
@@ -153,6 +161,7 @@ impl fmt::Debug for Orchestrator {
         f.debug_struct("Orchestrator")
             .field("config", &self.config)
             .field("breakers", &self.breakers)
+            .field("budgets", &self.budgets)
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
@@ -175,7 +184,7 @@ struct Run<'a, T, E> {
 struct Slot<T, E> {
     name: TaskName,
     priority: i32,
-    breaker: Option<CircuitBreaker>,
+    dependency: Option<Dependency>,
     start: Option<Start<T, E>>,
     outcome: Option<Outcome<T, E>>,
 }
@@ -189,7 +198,7 @@ impl<'a, T: Send + 'static, E: Send + 'static> Run<'a, T, E> {
         plan: Plan<T, E>,
         deadline: Option<Deadline>,
     ) -> Result<Self, PlanError> {
-        let Orchestrator { rt, config, breakers, counters } = orchestrator;
+        let Orchestrator { rt, config, breakers, budgets, counters } = orchestrator;
         let (tasks, tasks_max) = (plan.tasks.len(), config.tasks_max);
         if tasks > tasks_max {
             return Err(PlanError::TooManyTasks { tasks, tasks_max });
@@ -202,9 +211,12 @@ impl<'a, T: Send + 'static, E: Send + 'static> Run<'a, T, E> {
         let graph = Graph::new(plan.tasks.iter().map(|task| &task.node))?;
         let (machine, first) = Machine::new(graph, config.mode);
         let slot = |Planned { node, start }: Planned<T, E>| {
-            let breaker = node.calls.map(|dependency| breakers.get(dependency)).transpose()?;
+            let dependency = match node.calls {
+                Some(called) => Some((breakers.get(called.clone())?, budgets.get(called)?)),
+                None => None,
+            };
             let (name, priority) = (node.name, node.priority);
-            Ok::<_, PlanError>(Slot { name, priority, breaker, start: Some(start), outcome: None })
+            Ok::<_, PlanError>(Slot { name, priority, dependency, start: Some(start), outcome: None })
         };
         let slots = plan.tasks.into_iter().map(slot).collect::<Result<_, _>>()?;
         let config = task::Config {
@@ -228,7 +240,7 @@ impl<'a, T: Send + 'static, E: Send + 'static> Run<'a, T, E> {
         let slot = &mut self.tasks[number];
         let (deadline, parent) = (self.deadline.clone(), self.deadline.clone().map(Attempt::within));
         let start = slot.start.take().expect("a task starts once");
-        let future = start(slot.breaker.take(), parent);
+        let future = start(slot.dependency.take(), parent);
         let spec = Spec::new(slot.name.clone()).priority(slot.priority);
         let mut job = self.manager.submit(spec, async move {
             if let Some(deadline) = &deadline {

@@ -4,6 +4,7 @@ use crate::{
     resilience::{
         PolicyError,
         breaker::TooManyBreakers,
+        budget::TooManyBudgets,
         policy::{Cause, Layer, Refusal},
         retry::Stop,
     },
@@ -54,6 +55,9 @@ pub enum PlanError {
     /// There are too many dependencies.
     #[error(transparent)]
     TooManyDependencies(#[from] TooManyBreakers),
+    /// There are too many dependencies with retry budgets.
+    #[error(transparent)]
+    TooManyBudgets(#[from] TooManyBudgets),
 }
 
 struct Cycle<'a>(&'a [TaskName]);

@@ -7,8 +7,8 @@
 //!
 //! 1. A task starts when all it comes after have succeeded, never before, and at most once.
 //! 2. A task whose predecessor failed, directly or not, is not started and says whose failure it was.
-//! 3. Tasks that call the same dependency share one breaker, whatever their names; their failures reach it. It outlives the
-//!    run.
+//! 3. Tasks that call the same dependency share one breaker and one retry budget, whatever their names; their failures reach
+//!    it. Both outlive the run.
 //! 4. A plan with two tasks of one name, an unknown predecessor or a cycle is refused before anything starts.
 //! 5. [`Mode::FailFast`] cancels the rest at the first failure; [`Mode::Quorum`] when enough have succeeded, or too few
 //!    still can.

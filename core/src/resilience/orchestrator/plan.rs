@@ -2,7 +2,7 @@ use std::{fmt, future::Future};
 
 use crate::{
     resilience::{
-        Attempt, CircuitBreaker, Policy, PolicyError,
+        Attempt, Budget, CircuitBreaker, Policy, PolicyError,
         policy::Fallback,
         retry::{Classify, Ledger},
     },
@@ -39,8 +39,8 @@ impl Node {
         self
     }
 
-    /// What it calls: a host, a service. All tasks that call the same share its breaker, which takes the place of the
-    /// policy's own.
+    /// What it calls: a host, a service. All tasks that call the same share its breaker and its retry budget, which take the
+    /// place of the policy's own.
     #[must_use]
     pub fn calls(mut self, dependency: impl Into<TaskName>) -> Self {
         self.calls = Some(dependency.into());
@@ -85,9 +85,12 @@ pub(super) struct Planned<T, E> {
     pub(super) start: Start<T, E>,
 }
 
-/// Makes the future of a task, given the breaker of what it calls and the attempt it is part of.
+/// What tasks that call the same dependency share.
+pub(super) type Dependency = (CircuitBreaker, Budget);
+
+/// Makes the future of a task, given what it shares and the attempt it is part of.
 pub(super) type Start<T, E> =
-    Box<dyn FnOnce(Option<CircuitBreaker>, Option<Attempt>) -> BoxFuture<'static, Ran<T, E>> + Send>;
+    Box<dyn FnOnce(Option<Dependency>, Option<Attempt>) -> BoxFuture<'static, Ran<T, E>> + Send>;
 
 /// What a policy made of a task.
 pub(super) type Ran<T, E> = Result<(T, Ledger), PolicyError<E>>;
@@ -116,11 +119,11 @@ impl<T, E> Plan<T, E> {
         let node = node.into();
         let mut policy = policy.clone();
         policy.layers.name = node.name.clone();
-        let start: Start<T, E> = Box::new(move |breaker, parent| {
-            if breaker.is_some() {
-                policy.layers.breaker = breaker;
+        let start: Start<T, E> = Box::new(move |dependency, parent| {
+            if let Some((breaker, budget)) = dependency {
+                (policy.layers.breaker, policy.layers.retry.budget) = (Some(breaker), Some(budget));
             }
-            Box::pin(async move { policy.drive(parent.as_ref(), operation).await })
+            Box::pin(async move { policy.drive(parent.as_ref(), None, operation).await })
         });
         self.tasks.push(Planned { node, start });
         self

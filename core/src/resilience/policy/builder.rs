@@ -56,12 +56,14 @@ pub(in crate::resilience) struct Layers {
     pub(super) rt: Rt,
     pub(in crate::resilience) name: TaskName,
     pub(super) deadline: Option<Duration>,
-    pub(super) retry: Retry,
-    pub(super) hedge: Option<Hedge>,
+    pub(in crate::resilience) retry: Retry,
+    pub(in crate::resilience) hedge: Option<Hedge>,
     pub(in crate::resilience) breaker: Option<CircuitBreaker>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) attempt_timeout: Option<Duration>,
+    /// For whoever looks at it: the fallback itself cannot be shown.
+    pub(super) has_fallback: bool,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -79,6 +81,7 @@ impl Policy {
             bulkhead: None,
             limiter: None,
             attempt_timeout: None,
+            has_fallback: false,
             counters: Arc::default(),
         };
         Self { layers, classify: RetryErrors, fallback: NoFallback }
@@ -88,7 +91,9 @@ impl Policy {
 impl<C, F> Policy<C, F> {
     /// A time limit for each whole call, waits and pauses included.
     ///
-    /// A call [within another](Self::call_in) ends with that one at the latest.
+    /// A call [within another](Self::call_in) ends with that one at the latest. To the breaker an attempt that is cut off
+    /// after it had at least half of `limit` is a failure, as with an [`attempt_timeout`](Self::attempt_timeout) of its own;
+    /// one that had less says nothing.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.layers.deadline = Some(limit);
@@ -124,6 +129,8 @@ impl<C, F> Policy<C, F> {
     }
 
     /// Bounds how many attempts begin per second: attempts, not calls.
+    ///
+    /// An attempt that the breaker refuses after its wait has spent its token all the same.
     #[must_use]
     pub fn limiter(mut self, limiter: RateLimiter) -> Self {
         self.layers.limiter = Some(limiter);
@@ -191,11 +198,12 @@ impl<C, F> Policy<C, F> {
     /// # });
     /// ```
     #[must_use]
-    pub fn fallback<T, E, G, Fut>(self, fallback: G) -> Policy<C, G>
+    pub fn fallback<T, E, G, Fut>(mut self, fallback: G) -> Policy<C, G>
     where
         G: Fn(PolicyError<E>) -> Fut,
         Fut: Future<Output = Result<T, PolicyError<E>>> + Send,
     {
+        self.layers.has_fallback = true;
         Policy { layers: self.layers, classify: self.classify, fallback }
     }
 
@@ -208,7 +216,7 @@ impl<C, F> Policy<C, F> {
     /// # Cancel safety
     ///
     /// Dropping the future drops what runs and gives back what it holds. A token of the limiter that was taken is spent,
-    /// and the breaker hears nothing.
+    /// and the breaker hears nothing of it.
     pub async fn call<T, E, Op, Fut>(&self, operation: Op) -> Result<T, PolicyError<E>>
     where
         C: Classify<T, E>,
@@ -216,7 +224,7 @@ impl<C, F> Policy<C, F> {
         Op: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.drive(None, operation).await.map(|(value, _)| value)
+        self.drive(None, None, operation).await.map(|(value, _)| value)
     }
 
     /// As [`call`](Self::call), as a part of `parent`: within its deadline, and with one attempt only if `parent` may be
@@ -236,7 +244,7 @@ impl<C, F> Policy<C, F> {
         Op: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.drive(Some(parent), operation).await.map(|(value, _)| value)
+        self.drive(Some(parent), None, operation).await.map(|(value, _)| value)
     }
 
     /// As [`call`](Self::call), with the ledger also of a success.
@@ -255,7 +263,7 @@ impl<C, F> Policy<C, F> {
         Op: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.drive(None, operation).await
+        self.drive(None, None, operation).await
     }
 
     /// What its calls came to.
@@ -280,30 +288,31 @@ impl Layers {
     }
 }
 
+/// Its layers, from the outermost; those that are not there are not shown.
 impl<C, F> fmt::Debug for Policy<C, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Layers {
-            name,
-            deadline,
-            retry,
-            hedge,
-            breaker,
-            bulkhead,
-            limiter,
-            attempt_timeout,
-            counters,
-            ..
-        } = &self.layers;
-        f.debug_struct("Policy")
-            .field("name", name)
-            .field("deadline", deadline)
-            .field("retry", retry)
-            .field("hedge", hedge)
-            .field("breaker", breaker)
-            .field("bulkhead", bulkhead)
-            .field("limiter", limiter)
-            .field("attempt_timeout", attempt_timeout)
-            .field("stats", &counters.stats())
-            .finish_non_exhaustive()
+        fn shown<T: fmt::Debug>(layer: Option<&T>) -> Option<&dyn fmt::Debug> {
+            layer.map(|layer| layer as _)
+        }
+        let layers = &self.layers;
+        let fallback = layers.has_fallback.then_some(true);
+        let mut policy = f.debug_struct("Policy");
+        policy.field("name", &layers.name);
+        let layers = [
+            ("fallback", shown(fallback.as_ref())),
+            ("deadline", shown(layers.deadline.as_ref())),
+            ("retry", shown(Some(&layers.retry))),
+            ("hedge", shown(layers.hedge.as_ref())),
+            ("breaker", shown(layers.breaker.as_ref())),
+            ("bulkhead", shown(layers.bulkhead.as_ref())),
+            ("limiter", shown(layers.limiter.as_ref())),
+            ("attempt_timeout", shown(layers.attempt_timeout.as_ref())),
+        ];
+        for (name, layer) in layers {
+            if let Some(layer) = layer {
+                policy.field(name, layer);
+            }
+        }
+        policy.field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

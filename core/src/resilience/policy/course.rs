@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use super::{Cause, Layer, stats::Counters};
 use crate::{
@@ -17,6 +20,12 @@ pub(super) struct Course<'a, E> {
     pub(super) context: Context,
     pub(super) ledger: Ledger,
     pub(super) ledger_max: usize,
+    /// Half of the time limit of the policy.
+    pub(super) half: Option<Duration>,
+    /// Set with the attempt after which there can be no other, if that may happen.
+    pub(super) spent: Option<&'a AtomicBool>,
+    /// Set once the deadline has ended the attempts, before they are dropped.
+    pub(super) cut_off: &'a AtomicBool,
     /// The last error of the operation.
     pub(super) last: Option<E>,
     pub(super) budget: Option<&'a Budget>,
@@ -39,6 +48,17 @@ impl<'a, E> Course<'a, E> {
         self.ledger.push(record, self.ledger_max);
         let (attempts_max, context) = (self.machine.attempts_max(), self.context.clone());
         Attempt { number, attempts_max, hedge, context }
+    }
+
+    /// Where an attempt that is sent now finds, as it is dropped, that the deadline cut it off; none if it says nothing then.
+    pub(super) fn blames(&self, now: Instant) -> Option<&'a AtomicBool> {
+        let (half, end) = (self.half?, self.context.deadline()?.at());
+        (end.saturating_duration_since(now) >= half).then_some(self.cut_off)
+    }
+
+    /// Whether what was sent cannot be sent again.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent.is_some_and(|spent| spent.load(Ordering::Relaxed))
     }
 
     /// An attempt was not made.

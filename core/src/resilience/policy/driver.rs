@@ -1,4 +1,8 @@
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     Cause, Fallback, Policy, PolicyError, Refusal,
@@ -23,10 +27,11 @@ use crate::{
 type GivenUp = (Cause, Stop);
 
 impl<C, F> Policy<C, F> {
-    /// All layers, from the fallback down.
+    /// All layers, from the fallback down. `spent` is set by `operation` if what it sends cannot be sent again.
     pub(in crate::resilience) async fn drive<T, E, Op, Fut>(
         &self,
         parent: Option<&Attempt>,
+        spent: Option<&AtomicBool>,
         mut operation: Op,
     ) -> Result<(T, Ledger), PolicyError<E>>
     where
@@ -40,6 +45,7 @@ impl<C, F> Policy<C, F> {
         let config = &retry.shared.config;
         let deadline = self.layers.deadline_of_call(parent);
         let deadline = earlier(deadline.as_ref(), retry.deadline.as_ref());
+        let cut_off = AtomicBool::new(false);
         let mut course = Course {
             rt,
             counters,
@@ -47,12 +53,21 @@ impl<C, F> Policy<C, F> {
             context: Context::new(deadline.as_ref(), parent),
             ledger: Ledger::default(),
             ledger_max: config.ledger_max,
+            spent,
+            half: self.layers.deadline.map(|limit| limit / 2),
+            cut_off: &cut_off,
             last: None,
             budget: retry.budget.as_ref(),
             call: None,
         };
         let deadline = course.context.deadline().cloned();
-        let ended = within(deadline.as_ref(), self.repeat(&mut course, counted.number, &mut operation)).await;
+        let ended = {
+            let attempts = pin!(self.repeat(&mut course, counted.number, &mut operation));
+            let ended = within(deadline.as_ref(), attempts).await;
+            // Before what still runs is dropped, which looks at it to know why.
+            cut_off.store(ended.is_none(), Ordering::Relaxed);
+            ended
+        };
         let given_up = match ended {
             Some(Ok(value)) => {
                 counted.end(None);
@@ -97,7 +112,7 @@ impl<C, F> Policy<C, F> {
             let verdict = match &ended {
                 Ended::Answered(verdict, _) => Some(*verdict),
                 Ended::TimedOut(_) => Some(Verdict::Retry),
-                Ended::Refused(refusal) => come_back(refusal, shared.config.retry_after_max),
+                Ended::Refused(refusal) => come_back(refusal),
             };
             let next = match verdict {
                 None => Next::Stop(Stop::Refused),
@@ -111,6 +126,7 @@ impl<C, F> Policy<C, F> {
             let stop = match next {
                 Next::Done => Stop::Final,
                 Next::Stop(stop) => stop,
+                Next::Pause(_) if course.is_spent() => Stop::Unrepeatable,
                 Next::Pause(pause) => match course.may_repeat() {
                     Err(_) => Stop::Budget,
                     Ok(permit) => {
@@ -156,19 +172,17 @@ impl<C, F> Policy<C, F> {
         };
         let now = if self.layers.waits() { rt.now() } else { began };
         let attempt = course.send(0, began, now);
-        let future = operation(attempt);
-        let ended = Sent::new(rt, *attempt_timeout, &self.classify, admission, future).await;
+        let (cut_off, future) = (course.blames(now), operation(attempt));
+        let ended = Sent::new(rt, *attempt_timeout, &self.classify, admission, cut_off, future).await;
         course.ended(0, ended.ending());
         ended
     }
 }
 
 /// Whether and when an attempt that was refused is worth another.
-fn come_back(refusal: &Refusal, retry_after_max: Duration) -> Option<Verdict> {
+fn come_back(refusal: &Refusal) -> Option<Verdict> {
     match refusal {
-        Refusal::Breaker(rejected) => {
-            rejected.retry_after.filter(|after| *after <= retry_after_max).map(Verdict::RetryAfter)
-        }
+        Refusal::Breaker(rejected) => rejected.retry_after.map(Verdict::RetryAfter),
         Refusal::Bulkhead(_) | Refusal::Limiter(_) => None,
     }
 }

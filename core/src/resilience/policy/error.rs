@@ -108,8 +108,9 @@ impl<E> PolicyError<E> {
 
     /// When to come back, if that is known: for a `Retry-After` of one's own.
     pub fn retry_after(&self) -> Option<Duration> {
-        match &self.cause {
-            Cause::Refused(refusal) => refusal.retry_after(),
+        match (&self.cause, self.stop) {
+            (Cause::Refused(refusal), _) => refusal.retry_after(),
+            (_, Stop::RetryAfter { asked, .. }) => Some(asked),
             _ => None,
         }
     }

@@ -87,16 +87,19 @@ impl<C, F> Policy<C, F> {
                                 continue;
                             }
                             Some(Ok(admission)) => {
-                                let attempt = course.send(runner.hedge, runner.began, rt.now());
+                                let now = rt.now();
+                                let attempt = course.send(runner.hedge, runner.began, now);
                                 let sent = Sent::new(
                                     rt,
                                     *attempt_timeout,
                                     &self.classify,
                                     admission,
+                                    course.blames(now),
                                     operation(attempt),
                                 );
                                 runner.stage = Stage::Runs(Box::pin(sent));
-                                sleep = (hedges < hedge.hedges_max).then(|| rt.sleep(hedge.delay));
+                                let is_open = hedges < hedge.hedges_max && !course.is_spent();
+                                sleep = is_open.then(|| rt.sleep(hedge.delay));
                                 continue;
                             }
                             Some(Err(refusal)) => {

@@ -2,6 +2,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -34,7 +35,7 @@ pin_project! {
         #[pin]
         future: Fut,
         sleep: Option<Sleep>,
-        permit: Option<breaker::Permit<'a>>,
+        report: Report<'a>,
         slot: Option<bulkhead::Permit>,
         rt: &'a Rt,
         timeout: Option<Duration>,
@@ -49,10 +50,12 @@ impl<'a, Fut, T, E, C> Sent<'a, Fut, T, E, C> {
         timeout: Option<Duration>,
         classify: &'a C,
         admission: Admission<'a>,
+        cut_off: Option<&'a AtomicBool>,
         future: Fut,
     ) -> Self {
         let Admission { permit, slot } = admission;
-        Self { future, sleep: None, permit, slot, rt, timeout, classify, result: PhantomData }
+        let report = Report { permit, cut_off };
+        Self { future, sleep: None, report, slot, rt, timeout, classify, result: PhantomData }
     }
 }
 
@@ -65,7 +68,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<T, E>> {
         let this = self.project();
-        let mut panics = FailsOnUnwind(this.permit.take());
+        let mut panics = FailsOnUnwind(this.report.permit.take());
         if let Poll::Ready(result) = this.future.poll(cx) {
             let verdict = this.classify.verdict(&result);
             let outcome = this.classify.outcome(&result, verdict);
@@ -74,13 +77,31 @@ where
             }
             return Poll::Ready(Ended::Answered(verdict, result));
         }
-        *this.permit = panics.0.take();
+        this.report.permit = panics.0.take();
         let (rt, Some(timeout)) = (*this.rt, *this.timeout) else { return Poll::Pending };
         ready!(Pin::new(this.sleep.get_or_insert_with(|| rt.sleep(timeout))).poll(cx));
-        if let Some(permit) = this.permit.take() {
+        if let Some(permit) = this.report.permit.take() {
             permit.failure();
         }
         Poll::Ready(Ended::TimedOut(timeout))
+    }
+}
+
+/// What is owed to the breaker. An attempt that is dropped says nothing, unless the deadline cut it off after it had long
+/// enough: then it hung.
+struct Report<'a> {
+    permit: Option<breaker::Permit<'a>>,
+    /// Whether the deadline cut it off; none if that would say nothing of it.
+    cut_off: Option<&'a AtomicBool>,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take()
+            && self.cut_off.is_some_and(|cut_off| cut_off.load(Ordering::Relaxed))
+        {
+            permit.failure();
+        }
     }
 }
 

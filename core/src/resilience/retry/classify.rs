@@ -9,7 +9,8 @@ pub enum Verdict {
     Done,
     /// It failed, and another attempt may do better.
     Retry,
-    /// It failed, and the other side said to come back no earlier than after this time.
+    /// It failed, and the other side said to come back no earlier than after this time. Nor will it be: the pause is that
+    /// long and a pause of the backoff, or the call fails at once, if that is too long.
     RetryAfter(Duration),
     /// It failed, and another attempt would fail as well, or do harm.
     Fail,

@@ -15,8 +15,8 @@ pub struct Config {
     pub attempts_max: u32,
     /// The pauses between attempts. Default: 100 ms, doubled each time up to 10 s, with full jitter.
     pub backoff: Backoff,
-    /// The longest pause the other side may ask for by [`Verdict::RetryAfter`](super::Verdict::RetryAfter); what is longer
-    /// is cut to this. Default: 30 s.
+    /// The longest pause the other side may ask for by [`Verdict::RetryAfter`](super::Verdict::RetryAfter). It gets it, and
+    /// some of the backoff on top; who asks for more is not asked again: the call fails at once. Default: 30 s.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
     pub retry_after_max: Duration,
     /// What to do inside an attempt of another retry. Default: [`Nested::Once`].

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use super::Ledger;
 use crate::time::Shown;
@@ -13,10 +13,20 @@ pub enum Stop {
     Deadline,
     /// The retry budget is used up.
     Budget,
+    /// The other side asked for a longer pause than may be. To come back sooner would be against its word.
+    #[non_exhaustive]
+    RetryAfter {
+        /// How long it asked to stay away.
+        asked: Duration,
+        /// The longest pause that may be asked for.
+        retry_after_max: Duration,
+    },
     /// The result was judged final.
     Final,
     /// The retry around this one is to try again.
     Nested,
+    /// What was sent cannot be sent again.
+    Unrepeatable,
     /// A layer of the policy refused the attempt, and waiting for it is of no use.
     Refused,
 }
@@ -49,14 +59,23 @@ impl<E: Error + 'static> Error for RetryError<E> {
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let why = match self {
             Self::Attempts => "no more are allowed",
             Self::Deadline => "another does not fit its deadline",
             Self::Budget => "the retry budget is used up, so that retries do not keep the other side down",
             Self::Final => "another would not help",
             Self::Nested => "trying again is left to the retry around this one",
+            Self::Unrepeatable => "the request cannot be sent again",
             Self::Refused => "what refused it does not say to come back in time",
-        })
+            Self::RetryAfter { asked, retry_after_max } => {
+                let asked = Shown(*asked);
+                return write!(
+                    f,
+                    "asked to come back in {asked}, which is more than `retry_after_max` = {retry_after_max:?}"
+                );
+            }
+        };
+        f.write_str(why)
     }
 }
 

@@ -3,8 +3,9 @@
 //! # Laws
 //!
 //! 1. No more than `attempts_max` attempts are made; without a reason to retry, one.
-//! 2. A pause is never longer than `backoff.max`, jitter included, unless the other side asked for more; then never longer
-//!    than `retry_after_max`.
+//! 2. A pause is never longer than `backoff.max`, jitter included. If the other side asked for a pause, it is that one and
+//!    one of the backoff: never earlier than asked, and not in step with all others who were told the same. If it asked
+//!    for more than `retry_after_max`, the call fails at once.
 //! 3. A pause that does not fit what is left of the deadline is not begun: the call fails at once. An attempt that runs
 //!    when the deadline is over is dropped.
 //! 4. A retry that the [`Budget`](super::Budget) does not let through is not made.

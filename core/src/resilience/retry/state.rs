@@ -49,17 +49,23 @@ impl Machine {
         end: Option<Instant>,
         delays: impl FnOnce() -> Delays,
     ) -> Next {
-        let floor = match verdict {
+        let asked = match verdict {
             Verdict::Done => return Next::Done,
             Verdict::Fail => return Next::Stop(Stop::Final),
             Verdict::Retry => Duration::ZERO,
-            Verdict::RetryAfter(floor) => floor.min(config.retry_after_max),
+            Verdict::RetryAfter(asked) => asked,
         };
         if self.number >= self.attempts_max {
             return Next::Stop(if self.nested { Stop::Nested } else { Stop::Attempts });
         }
+        // To come back sooner than that would only be refused again, and may prolong a ban.
+        let retry_after_max = config.retry_after_max;
+        if asked > retry_after_max {
+            return Next::Stop(Stop::RetryAfter { asked, retry_after_max });
+        }
         let delay = self.delays.get_or_insert_with(delays).next().unwrap_or(config.backoff.max);
-        let pause = delay.max(floor);
+        // On top of what was asked for: all who were told the same would else come back in the same instant.
+        let pause = asked.saturating_add(delay);
         // An attempt that would begin when the time is over is none.
         if end.is_some_and(|end| pause >= end.saturating_duration_since(now)) {
             return Next::Stop(Stop::Deadline);

@@ -5,7 +5,8 @@ use super::Stop;
 /// What the calls of a [`Retry`](super::Retry) and its clones came to.
 ///
 /// A call whose first attempt is its answer is not counted: it costs nothing. So
-/// `failed_first = recovered + attempts + deadline + budget + final + nested + dropped` + those still running.
+/// `failed_first = recovered + attempts + deadline + budget + retry_after + final + nested +
+/// dropped` + those still running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -21,6 +22,8 @@ pub struct Stats {
     pub deadline: u64,
     /// Given up because the budget was used up.
     pub budget: u64,
+    /// Given up because a longer pause was asked for than may be.
+    pub retry_after: u64,
     /// Given up because the failure was final.
     pub r#final: u64,
     /// Left to the retry around them.
@@ -37,6 +40,7 @@ pub(super) struct Counters {
     attempts: AtomicU64,
     deadline: AtomicU64,
     budget: AtomicU64,
+    retry_after: AtomicU64,
     r#final: AtomicU64,
     nested: AtomicU64,
     dropped: AtomicU64,
@@ -52,6 +56,7 @@ impl Counters {
             attempts: read(&self.attempts),
             deadline: read(&self.deadline),
             budget: read(&self.budget),
+            retry_after: read(&self.retry_after),
             r#final: read(&self.r#final),
             nested: read(&self.nested),
             dropped: read(&self.dropped),
@@ -84,15 +89,17 @@ impl<'a> Tally<'a> {
 
     /// The call ended, with an answer or for that reason.
     pub(super) fn end(mut self, stop: Option<Stop>) {
-        let Counters { recovered, attempts, deadline, budget, r#final, nested, .. } = self.counters;
+        let Counters { recovered, attempts, deadline, budget, retry_after, r#final, nested, .. } =
+            self.counters;
         let counter = match stop {
             None => recovered,
             Some(Stop::Attempts) => attempts,
             Some(Stop::Deadline) => deadline,
             Some(Stop::Budget) => budget,
+            Some(Stop::RetryAfter { .. }) => retry_after,
             Some(Stop::Final) => r#final,
-            // A retry alone refuses nothing.
-            Some(Stop::Nested | Stop::Refused) => nested,
+            // A retry alone refuses nothing, and repeats all.
+            Some(Stop::Nested | Stop::Refused | Stop::Unrepeatable) => nested,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.is_over = true;

@@ -1,4 +1,11 @@
-//! A [`Policy`] as a [`tower_layer::Layer`], for services whose requests can be repeated.
+//! A [`Policy`] as a [`tower_layer::Layer`].
+//!
+//! # Requests
+//!
+//! A policy sends a request more than once. Those that are [`Clone`] need nothing: the policy is the layer. For others, and
+//! for those of which only some may be repeated, [`Policy::clone_request`] makes a layer that is told how: an HTTP request
+//! with a body in memory can be copied, one whose body is a stream or whose method is not idempotent should not. The last
+//! attempt gets the request itself, so a policy without retry and hedge copies nothing.
 //!
 //! # Readiness
 //!
@@ -14,7 +21,10 @@ mod tests;
 use std::{
     fmt,
     future::poll_fn,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -22,7 +32,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    Policy, PolicyError,
+    Attempt, Policy, PolicyError,
     policy::{Fallback, NoFallback},
     retry::{Classify, RetryErrors},
 };
@@ -49,20 +59,89 @@ use crate::rt::BoxFuture;
 /// assert_eq!(CALLS.load(Ordering::Relaxed), 2);
 /// # });
 /// ```
-pub struct PolicyService<S, C = RetryErrors, F = NoFallback> {
+pub struct PolicyService<S, C = RetryErrors, F = NoFallback, R = ByClone> {
     inner: S,
-    policy: Arc<Policy<C, F>>,
+    layer: Arc<PolicyLayer<C, F, R>>,
+}
+
+/// A [`Policy`] as a layer for requests that are copied in a way of their own, by [`Policy::clone_request`].
+#[derive(Clone)]
+pub struct PolicyLayer<C = RetryErrors, F = NoFallback, R = ByClone> {
+    policy: Policy<C, F>,
+    requests: R,
+}
+
+/// Copies requests for another attempt. Closures `Fn(&Request) -> Option<Request>` do.
+pub trait CloneRequest<Request> {
+    /// Another one of it; none if it must not or cannot be sent more than once. It runs before each attempt but the last,
+    /// under no lock.
+    fn clone_request(&self, request: &Request) -> Option<Request>;
+}
+
+/// All requests can be repeated, since they are [`Clone`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByClone;
+
+impl<Request: Clone> CloneRequest<Request> for ByClone {
+    fn clone_request(&self, request: &Request) -> Option<Request> {
+        Some(request.clone())
+    }
+}
+
+impl<Request, G: Fn(&Request) -> Option<Request>> CloneRequest<Request> for G {
+    fn clone_request(&self, request: &Request) -> Option<Request> {
+        self(request)
+    }
+}
+
+impl<C, F> Policy<C, F> {
+    /// As a tower layer, with requests copied by `requests`. One of which it makes none is sent once: it is neither hedged
+    /// nor retried, and if that would have been done, the error says so by
+    /// [`Stop::Unrepeatable`](super::retry::Stop::Unrepeatable).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    /// use seaworthy_core::resilience::{Policy, Retry, retry::{Config, Stop}};
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// // As `http::Request`, which is not `Clone`.
+    /// struct Request { method: &'static str, body: Vec<u8> }
+    ///
+    /// let policy = Policy::new(&rt, "orders").retry(Retry::new(&rt, Config::default()).unwrap());
+    /// let layer = policy.clone_request(|request: &Request| {
+    ///     let Request { method, body } = request;
+    ///     (*method == "PUT").then(|| Request { method, body: body.clone() })
+    /// });
+    /// let orders = ServiceBuilder::new().layer(layer).service(service_fn(async |_| Err::<(), _>("busy")));
+    /// let ask = |method| orders.clone().oneshot(Request { method, body: vec![7] });
+    /// let put = ask("PUT").await.unwrap_err();
+    /// assert_eq!((put.stop, put.ledger.attempts()), (Stop::Attempts, 3));
+    /// let post = ask("POST").await.unwrap_err();
+    /// assert_eq!((post.stop, post.ledger.attempts()), (Stop::Unrepeatable, 1));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn clone_request<Request, G>(self, requests: G) -> PolicyLayer<C, F, G>
+    where
+        G: Fn(&Request) -> Option<Request>,
+    {
+        PolicyLayer { policy: self, requests }
+    }
 }
 
 impl<S, C, F> PolicyService<S, C, F> {
     /// The service, with its calls going through `policy`.
     pub fn new(inner: S, policy: Policy<C, F>) -> Self {
-        Self { inner, policy: Arc::new(policy) }
+        Self { inner, layer: Arc::new(PolicyLayer { policy, requests: ByClone }) }
     }
+}
 
+impl<S, C, F, R> PolicyService<S, C, F, R> {
     /// The policy.
     pub fn policy(&self) -> &Policy<C, F> {
-        &self.policy
+        &self.layer.policy
     }
 
     /// The service behind it.
@@ -79,12 +158,21 @@ impl<S, C: Clone, F: Clone> Layer<S> for Policy<C, F> {
     }
 }
 
-impl<Request, S, C, F> Service<Request> for PolicyService<S, C, F>
+impl<S, C: Clone, F: Clone, R: Clone> Layer<S> for PolicyLayer<C, F, R> {
+    type Service = PolicyService<S, C, F, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PolicyService { inner, layer: Arc::new(self.clone()) }
+    }
+}
+
+impl<Request, S, C, F, R> Service<Request> for PolicyService<S, C, F, R>
 where
-    Request: Clone + Send + 'static,
+    Request: Send + 'static,
     S: Service<Request, Response: Send, Error: Send, Future: Send> + Clone + Send + 'static,
     C: Classify<S::Response, S::Error> + Send + Sync + 'static,
     F: Fallback<S::Response, S::Error, Answer: Send> + Send + Sync + 'static,
+    R: CloneRequest<Request> + Send + Sync + 'static,
 {
     type Response = S::Response;
     type Error = PolicyError<S::Error>;
@@ -95,28 +183,44 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (inner, policy) = (self.inner.clone(), Arc::clone(&self.policy));
+        let (inner, layer) = (self.inner.clone(), Arc::clone(&self.layer));
         Box::pin(async move {
-            let call = policy.call(move |_| {
-                let (mut inner, request) = (inner.clone(), request.clone());
+            let PolicyLayer { policy, requests } = &*layer;
+            let is_hedged = policy.layers.hedge.is_some();
+            let (mut request, spent) = (Some(request), &AtomicBool::new(false));
+            let call = policy.drive(None, Some(spent), move |attempt: Attempt| {
+                let is_last = attempt.is_last() && !is_hedged;
+                let copy = request.as_ref().filter(|_| !is_last);
+                let copy = copy.and_then(|request| requests.clone_request(request));
+                let request = copy.unwrap_or_else(|| {
+                    spent.store(true, Ordering::Relaxed);
+                    request.take().expect("nothing is sent after what cannot be sent again")
+                });
+                let mut inner = inner.clone();
                 async move {
                     poll_fn(|cx| inner.poll_ready(cx)).await?;
                     inner.call(request).await
                 }
             });
-            call.await
+            call.await.map(|(answer, _)| answer)
         })
     }
 }
 
-impl<S: Clone, C, F> Clone for PolicyService<S, C, F> {
+impl<S: Clone, C, F, R> Clone for PolicyService<S, C, F, R> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), policy: Arc::clone(&self.policy) }
+        Self { inner: self.inner.clone(), layer: Arc::clone(&self.layer) }
     }
 }
 
-impl<S: fmt::Debug, C, F> fmt::Debug for PolicyService<S, C, F> {
+impl<C, F, R> fmt::Debug for PolicyLayer<C, F, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PolicyService").field("inner", &self.inner).field("policy", &self.policy).finish()
+        f.debug_struct("PolicyLayer").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Debug, C, F, R> fmt::Debug for PolicyService<S, C, F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyService").field("inner", &self.inner).field("policy", self.policy()).finish()
     }
 }

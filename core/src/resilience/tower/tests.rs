@@ -11,19 +11,19 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::{
     limit::{
-        Bulkhead,
+        Bulkhead, Quota, RateLimiter,
         bulkhead::{self, Acquiring, Permit},
     },
     resilience::{
         CircuitBreaker, Policy, PolicyError, Retry,
         breaker::{self, State},
-        policy::Layer as PolicyLayer,
-        retry::{self, Verdict},
+        policy::{Hedge, Layer as PolicyLayer},
+        retry::{self, Stop, Verdict},
     },
     rt::{BoxFuture, Rt},
     testing::{for_each_drop_point, for_each_seed, run},
@@ -194,6 +194,136 @@ fn all_of_a_policy_works_in_a_stack() {
         assert_eq!((ask("/").await, ask("/busy").await, ask("/hangs").await), (Ok(200), Ok(503), Ok(504)));
         assert_eq!(ask("/denied").await.unwrap_err().last, Some("denied"));
         assert_eq!(service.policy().stats().attempts, 1 + 3 + 1 + 1);
+    });
+}
+
+/// As a request with a body: not `Clone`, and only some can be repeated.
+#[derive(Debug)]
+struct Body {
+    /// How many copies can be made.
+    copies: u32,
+    made: Arc<AtomicU32>,
+}
+
+impl Body {
+    fn new(copies: u32) -> Self {
+        Self { copies, made: Arc::default() }
+    }
+
+    fn copy(&self) -> Option<Self> {
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        (made < self.copies).then(|| Self { copies: self.copies, made: Arc::clone(&self.made) })
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_repeated_is_sent_once() {
+    run(1, |rt| async move {
+        let (inner, asked) = (rt.clone(), Arc::new(AtomicU32::new(0)));
+        let seen = Arc::clone(&asked);
+        let down = service_fn(move |_: Body| {
+            seen.fetch_add(1, Ordering::Relaxed);
+            let rt = inner.clone();
+            async move {
+                rt.sleep(9 * SECOND).await;
+                Err::<(), _>("down")
+            }
+        });
+        let policy = policy(&rt, 5).hedge(Hedge { delay: SECOND, hedges_max: 3 });
+        let service = policy.clone_request(Body::copy).layer(down);
+        let error = service.clone().oneshot(Body::new(0)).await.unwrap_err();
+        assert_eq!(
+            (error.stop, error.last, asked.load(Ordering::Relaxed)),
+            (Stop::Unrepeatable, Some("down"), 1)
+        );
+        assert_eq!(
+            error.to_string(),
+            "`backend` failed; gave up after 1 attempt in 9s: the request cannot be sent again"
+        );
+        assert_eq!(service.policy().stats().hedges, 0, "nor is it sent twice at once");
+        // With two copies, three are sent: the last is the request itself.
+        let error = service.clone().oneshot(Body::new(2)).await.unwrap_err();
+        assert_eq!((error.stop, error.ledger.attempts()), (Stop::Unrepeatable, 3));
+        assert_eq!(service.policy().stats().hedges, 2);
+    });
+}
+
+#[test]
+fn the_last_attempt_gets_the_request_itself() {
+    run(1, |rt| async move {
+        for attempts_max in 1..4 {
+            let echo = service_fn(async |body: Body| Err::<(), _>(body));
+            let service = policy(&rt, attempts_max).clone_request(Body::copy).layer(echo);
+            let body = Body::new(9);
+            let made = Arc::clone(&body.made);
+            let error = service.oneshot(body).await.unwrap_err();
+            assert_eq!((error.stop, error.ledger.attempts()), (Stop::Attempts, attempts_max));
+            assert_eq!(made.load(Ordering::Relaxed), attempts_max - 1);
+        }
+    });
+}
+
+#[test]
+fn the_last_attempt_is_hedged_as_those_before_it() {
+    run(1, |rt| async move {
+        let (inner, asked) = (rt.clone(), Arc::new(AtomicU32::new(0)));
+        let slow_first = service_fn(move |_: Body| {
+            let (rt, before) = (inner.clone(), asked.fetch_add(1, Ordering::Relaxed));
+            async move {
+                rt.sleep(if before == 0 { 9 * SECOND } else { SECOND }).await;
+                Ok::<_, ()>(before)
+            }
+        });
+        let policy = policy(&rt, 1).hedge(Hedge { delay: SECOND, hedges_max: 1 });
+        let service = policy.clone_request(Body::copy).layer(slow_first);
+        let start = rt.now();
+        assert_eq!((service.oneshot(Body::new(1)).await, rt.now() - start), (Ok(1), 2 * SECOND));
+    });
+}
+
+#[test]
+fn what_was_not_sent_yet_may_come_back_to_an_open_breaker() {
+    run(1, |rt| async move {
+        let window = breaker::Window::Consecutive { failures: 1 };
+        let config = breaker::Config { window, ..breaker::Config::default() };
+        let breaker = CircuitBreaker::new(&rt, "backend", config).unwrap();
+        breaker.try_acquire().unwrap().failure();
+        let policy = policy(&rt, 2).breaker(breaker);
+        let policy = match policy.layers.breaker.as_ref().unwrap().check() {
+            Err(rejected) => {
+                let retry_after_max = rejected.retry_after.unwrap();
+                let config = retry::Config { retry_after_max, ..retry::Config::default() };
+                policy.retry(Retry::new(&rt, config).unwrap())
+            }
+            Ok(()) => unreachable!("it is open"),
+        };
+        let service = policy.clone_request(Body::copy).layer(service_fn(async |_| Ok::<_, ()>(7)));
+        assert_eq!(service.oneshot(Body::new(0)).await, Ok(7));
+    });
+}
+
+#[test]
+fn clones_of_the_layered_service_share_the_limits_of_the_policy() {
+    for_each_seed(0..20, |rt| async move {
+        let config = bulkhead::Config { permits: 2, ..bulkhead::Config::default() };
+        let bulkhead = Bulkhead::new(&rt, config).unwrap();
+        let limiter = RateLimiter::new(&rt, Quota::per_second(1)).unwrap();
+        let policy = policy(&rt, 2).bulkhead(bulkhead.clone()).limiter(limiter);
+        // Ready at any time, so that only the policy holds them back.
+        let limited = Limited::new(&rt, 100, 3);
+        let service = policy.layer(limited.clone());
+        let start = rt.now();
+        let watched = async {
+            for _ in 0..6 {
+                rt.sleep(SECOND / 2).await;
+                assert!(bulkhead.stats().in_use <= 2 && limited.bulkhead.stats().in_use <= 2);
+            }
+        };
+        let calls = join_all((0..6).map(|number| service.clone().oneshot(number)));
+        let (answers, ()) = join(calls, watched).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert!(rt.now() - start >= 8 * SECOND, "nine attempts, one a second");
+        assert_eq!(service.policy().stats().attempts, 9);
     });
 }
 

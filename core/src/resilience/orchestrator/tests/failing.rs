@@ -4,7 +4,10 @@ use std::future::pending;
 
 use super::{super::*, Count, SECOND, after, once, orchestrator, repeat};
 use crate::{
-    resilience::breaker::State,
+    resilience::{
+        breaker::{self, State},
+        budget,
+    },
     rt::Rt,
     testing::{for_each_seed, run},
 };
@@ -75,6 +78,31 @@ fn tasks_that_call_the_same_dependency_share_a_breaker_and_their_failures_reach_
         plan.add(Node::new("again").calls("bank"), &once(&rt), |_| async { panic!("not called") });
         let report = orchestrator.run(plan).await.unwrap();
         assert_eq!(report.tasks[0].why(), Some(Why::Open));
+    });
+}
+
+#[test]
+fn tasks_that_call_the_same_dependency_share_its_retries() {
+    run(1, |rt| async move {
+        let budget = budget::Config { ratio: 0.0, tokens_max: 3, reserve_per_second: 0 };
+        let window = breaker::Window::Consecutive { failures: 99 };
+        let breaker = breaker::Config { window, ..breaker::Config::default() };
+        let orchestrator = Orchestrator::new(&rt, Config { budget, breaker, ..Config::default() }).unwrap();
+        for (runs, retries) in [(1, 3), (2, 0)] {
+            let mut plan = Plan::<(), &str>::new();
+            for name in ["a", "b", "c"] {
+                plan.add(Node::new(name).calls("bank"), &repeat(&rt, 9), |_| async { Err("down") });
+            }
+            plan.add(Node::new("mail").calls(format!("mail {runs}")), &repeat(&rt, 3), |_| async {
+                Err("down")
+            });
+            let report = orchestrator.run(plan).await.unwrap();
+            let attempts: u32 = report.tasks[..3].iter().map(Outcome::attempts).sum();
+            assert_eq!(attempts, 3 + retries, "of all three together, in run {runs}");
+            assert!(report.tasks[..3].iter().all(|task| task.why() == Some(Why::Budget)));
+            assert_eq!(report.tasks[3].attempts(), 3, "that is another's budget");
+        }
+        assert_eq!(orchestrator.budgets().get("bank").unwrap().stats().granted, 3, "it outlives the run");
     });
 }
 

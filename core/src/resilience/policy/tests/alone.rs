@@ -4,7 +4,7 @@ use std::{error::Error, future::pending, io, panic::AssertUnwindSafe, time::Dura
 
 use futures::FutureExt;
 
-use super::{super::*, Count, SECOND, after, breaker, bulkhead, retry};
+use super::{super::*, Count, SECOND, after, breaker, bulkhead, limiter, retry};
 use crate::{
     resilience::{
         Attempt,
@@ -62,6 +62,45 @@ fn a_pause_that_does_not_fit_the_deadline_is_not_begun() {
             (rt.now() - start, error.layer(), error.stop),
             (Duration::ZERO, Layer::Operation, Stop::Deadline)
         );
+    });
+}
+
+#[test]
+fn debug_shows_the_layers_that_are_there_in_their_order() {
+    run(1, |rt| async move {
+        let few = format!("{:?}", Policy::new(&rt, "backend").attempt_timeout(SECOND));
+        let policy = Policy::new(&rt, "backend")
+            .attempt_timeout(SECOND)
+            .limiter(limiter(&rt, 1))
+            .bulkhead(bulkhead(&rt, 1, 1))
+            .breaker(breaker(&rt, 1))
+            .hedge(Hedge::default())
+            .retry(retry(&rt, 3))
+            .deadline(SECOND)
+            .fallback(|_: PolicyError<()>| async { Ok(()) });
+        let all = format!("{policy:#?}");
+        // Those of the policy itself are indented by four.
+        let shown: Vec<_> = all
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_alphabetic)))
+            .filter_map(|line| Some(line.split_once(':')?.0))
+            .collect();
+        let expected = [
+            "name",
+            "fallback",
+            "deadline",
+            "retry",
+            "hedge",
+            "breaker",
+            "bulkhead",
+            "limiter",
+            "attempt_timeout",
+        ];
+        assert_eq!(shown[..shown.len() - 1], expected);
+        for absent in ["fallback", "hedge", "breaker", "bulkhead", "limiter"] {
+            assert!(!few.contains(&format!(" {absent}: ")), "{few}");
+        }
+        assert!(few.contains("attempt_timeout: 1s"), "{few}");
     });
 }
 

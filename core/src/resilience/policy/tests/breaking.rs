@@ -7,12 +7,13 @@ use futures::{FutureExt, future::join_all};
 use super::{super::*, Count, SECOND, after, breaker, bulkhead, limiter, retry};
 use crate::{
     resilience::{
-        Budget,
+        Attempt, Budget, CircuitBreaker,
         breaker::{Outcome, State},
         budget,
         retry::{Classify, Ending, Stop, Verdict},
     },
     testing::{for_each_seed, run},
+    time::Deadline,
 };
 
 #[test]
@@ -106,7 +107,7 @@ fn what_the_policy_refuses_is_no_failure_of_the_backend() {
 }
 
 #[test]
-fn failures_and_timeouts_open_the_breaker_and_what_is_dropped_does_not() {
+fn failures_and_timeouts_open_the_breaker_and_what_the_caller_drops_does_not() {
     run(1, |rt| async move {
         let failing = breaker(&rt, 2);
         let policy = Policy::new(&rt, "backend").breaker(failing.clone()).attempt_timeout(SECOND);
@@ -115,9 +116,83 @@ fn failures_and_timeouts_open_the_breaker_and_what_is_dropped_does_not() {
         assert_eq!((failing.state(), failing.stats().failures), (State::Open, 2));
 
         let dropped = breaker(&rt, 1);
-        let policy = Policy::new(&rt, "backend").breaker(dropped.clone()).deadline(SECOND);
-        policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
+        let policy = Policy::new(&rt, "backend").breaker(dropped.clone()).deadline(9 * SECOND);
+        rt.timeout(8 * SECOND, policy.call(|_| pending::<Result<(), ()>>())).await.unwrap_err();
         assert_eq!((dropped.state(), dropped.stats().ignored), (State::Closed, 1));
+    });
+}
+
+#[test]
+fn a_backend_that_hangs_opens_the_breaker_without_an_attempt_timeout() {
+    run(1, |rt| async move {
+        let (breaker, bulkhead) = (breaker(&rt, 3), bulkhead(&rt, 1, 0));
+        let policy = Policy::new(&rt, "backend").breaker(breaker.clone()).bulkhead(bulkhead.clone());
+        let policy = policy.deadline(2 * SECOND);
+        for _ in 0..3 {
+            let error = policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
+            assert_eq!((error.layer(), error.ledger.records()[0].ending), (Layer::Deadline, Ending::CutOff));
+            assert_eq!(bulkhead.stats().in_use, 0);
+        }
+        assert_eq!((breaker.state(), breaker.stats().failures), (State::Open, 3));
+        let error = policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
+        assert_eq!(error.layer(), Layer::Breaker, "the fourth need not find out");
+    });
+}
+
+#[test]
+fn an_attempt_that_is_cut_off_is_a_failure_if_it_had_half_of_the_time() {
+    run(1, |rt| async move {
+        let policy = |breaker: &CircuitBreaker| {
+            let policy = Policy::new(&rt, "backend").breaker(breaker.clone()).retry(retry(&rt, 2));
+            // A pause of one second is in it.
+            policy.deadline(8 * SECOND).classify(|result: &Result<(), &str>| match result {
+                Err("busy") => Verdict::RetryAfter(Duration::ZERO),
+                _ => Verdict::Done,
+            })
+        };
+        for (first, seen) in [(3, (1, 0)), (4, (0, 1))] {
+            let breaker = breaker(&rt, 9);
+            let asked = policy(&breaker);
+            let hangs = asked.call(|attempt| {
+                let busy = after(&rt, first, Err::<(), _>("busy"));
+                async move { if attempt.is_first() { busy.await } else { pending().await } }
+            });
+            assert_eq!(hangs.await.unwrap_err().layer(), Layer::Deadline);
+            // The first attempt failed in any case.
+            let stats = breaker.stats();
+            assert_eq!((stats.failures - 1, stats.ignored), seen, "the second had {} of 8 s", 7 - first);
+        }
+        // Whose deadline is a short one from above has not waited long.
+        for (left, seen) in [(3, (0, 1)), (4, (1, 0))] {
+            let (breaker, asker) = (breaker(&rt, 9), Deadline::after(&rt, "request", left * SECOND));
+            let asked = policy(&breaker);
+            let error = asked.call_in(&Attempt::within(asker), |_| pending()).await.unwrap_err();
+            assert_eq!(error.layer(), Layer::Deadline);
+            assert_eq!((breaker.stats().failures, breaker.stats().ignored), seen);
+        }
+    });
+}
+
+#[test]
+fn the_time_a_call_waits_for_its_turn_is_not_time_the_backend_had() {
+    run(1, |rt| async move {
+        for hedges_max in [0, 1] {
+            let (breaker, bulkhead) = (breaker(&rt, 1), bulkhead(&rt, 1, 9));
+            let held = bulkhead.try_acquire().unwrap();
+            let releases = rt.spawn("holder", {
+                let rt = rt.clone();
+                async move {
+                    rt.sleep(3 * SECOND).await;
+                    drop(held);
+                }
+            });
+            let policy = Policy::new(&rt, "backend").breaker(breaker.clone()).bulkhead(bulkhead.clone());
+            let policy = policy.deadline(4 * SECOND).hedge(Hedge { delay: 9 * SECOND, hedges_max });
+            let error = policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
+            assert_eq!(error.ledger.records()[0].waited, 3 * SECOND);
+            releases.await.unwrap();
+            assert_eq!((breaker.stats().failures, breaker.stats().ignored), (0, 1));
+        }
     });
 }
 
@@ -190,8 +265,8 @@ fn an_open_breaker_is_waited_for_only_if_that_fits() {
         );
         assert_eq!(error.retry_after(), Some(10 * SECOND), "so that the caller may say so");
 
-        let (answer, ledger) = policy(11).call_traced(|_| async { Ok::<_, ()>("probe") }).await.unwrap();
-        assert_eq!((answer, rt.now() - start, ledger.attempts()), ("probe", 10 * SECOND, 1));
+        let (answer, ledger) = policy(12).call_traced(|_| async { Ok::<_, ()>("probe") }).await.unwrap();
+        assert_eq!((answer, rt.now() - start, ledger.attempts()), ("probe", 11 * SECOND, 1));
 
         let config = crate::resilience::retry::Config {
             attempts_max: 9,
@@ -201,11 +276,13 @@ fn an_open_breaker_is_waited_for_only_if_that_fits() {
         let impatient = crate::resilience::Retry::new(&rt, config).unwrap();
         let impatient = Policy::new(&rt, "backend").retry(impatient).breaker(open(&rt));
         let error = impatient.call(|_| async { Ok::<_, ()>(()) }).await.unwrap_err();
+        let expected = Stop::RetryAfter { asked: 10 * SECOND, retry_after_max: 9 * SECOND };
         assert_eq!(
             (error.stop, error.ledger.records().len()),
-            (Stop::Refused, 1),
-            "longer than it is meant to wait"
+            (expected, 1),
+            "it is not meant to wait so long"
         );
+        assert_eq!(error.retry_after(), Some(10 * SECOND));
 
         let forced = breaker(&rt, 1);
         forced.force_open();

@@ -104,6 +104,18 @@ fn a_hedge_takes_a_token_and_without_one_there_is_none() {
 }
 
 #[test]
+fn hedges_that_hang_until_the_deadline_count_as_attempts_do() {
+    for_each_seed(0..20, |rt| async move {
+        let breaker = breaker(&rt, 9);
+        // Begun at 0, 1, 2 and 3 s.
+        let policy = hedged(&rt, 3).breaker(breaker.clone()).deadline(4 * SECOND);
+        policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
+        let stats = breaker.stats();
+        assert_eq!((stats.failures, stats.ignored), (3, 1), "the last had a second only");
+    });
+}
+
+#[test]
 fn a_call_that_waits_for_its_turn_is_not_hedged() {
     run(1, |rt| async move {
         let bulkhead = bulkhead(&rt, 1, 9);

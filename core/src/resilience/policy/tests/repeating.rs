@@ -29,6 +29,89 @@ fn retries_of_all_calls_are_within_the_budget() {
 }
 
 #[test]
+fn who_asks_for_too_long_a_pause_is_not_asked_again_and_the_caller_may_say_for_how_long() {
+    run(1, |rt| async move {
+        let policy = Policy::new(&rt, "backend")
+            .retry(retry(&rt, 9))
+            .classify(|result: &Result<(), Duration>| Verdict::RetryAfter(result.unwrap_err()));
+        let start = rt.now();
+        let error = policy
+            .call(|attempt| async move { Err([30, 120][attempt.number() as usize - 1] * SECOND) })
+            .await;
+        let error = error.unwrap_err();
+        assert_eq!((error.retry_after(), error.last), (Some(120 * SECOND), Some(120 * SECOND)));
+        assert_eq!((error.layer(), error.ledger.attempts()), (Layer::Operation, 2));
+        assert_eq!(rt.now() - start, 31 * SECOND, "a pause that may be is made in full");
+    });
+}
+
+#[test]
+fn against_a_dead_backend_calls_end_by_the_budget_and_recover_when_it_is_back() {
+    run(1, |rt| async move {
+        let config = budget::Config { ratio: 0.1, tokens_max: 3, reserve_per_second: 0 };
+        let budget = Budget::new(&rt, config).unwrap();
+        let policy = Policy::new(&rt, "backend").retry(retry(&rt, 5).budget(budget.clone()));
+        for number in 0..50 {
+            let error = policy.call(|_| async { Err::<(), _>("down") }).await.unwrap_err();
+            assert_eq!((error.stop, error.last), (Stop::Budget, Some("down")), "call {number}");
+        }
+        let stats = policy.stats();
+        assert_eq!((stats.failed, stats.attempts), (50, 50 + 3 + 4), "three at once, then one in ten");
+        // It is back, with a hiccup now and then, which there is budget for again.
+        for number in 0..50 {
+            let hiccups = number % 11 == 10;
+            let answer = policy.call(|attempt| async move {
+                if hiccups && attempt.is_first() { Err("a hiccup") } else { Ok(number) }
+            });
+            assert_eq!(answer.await, Ok(number));
+        }
+        assert_eq!((policy.stats().answered, budget.stats().granted), (50, 3 + 4 + 4));
+    });
+}
+
+#[test]
+fn a_budget_that_retry_and_hedge_share_is_paid_in_once_per_call() {
+    run(1, |rt| async move {
+        let config = budget::Config { ratio: 1.0, tokens_max: 9, reserve_per_second: 0 };
+        let budget = Budget::new(&rt, config).unwrap();
+        let call = budget.begin();
+        (0..9).for_each(|_| drop(call.try_retry().unwrap()));
+        let policy = Policy::new(&rt, "backend")
+            .retry(retry(&rt, 9).budget(budget.clone()))
+            .hedge(Hedge { delay: SECOND, hedges_max: 1 });
+        for refused in 1..4 {
+            let error = policy.call(|_| after(&rt, 2, Err::<(), _>("down"))).await.unwrap_err();
+            assert_eq!((error.stop, error.ledger.attempts()), (Stop::Budget, 2), "the hedge took its token");
+            let stats = budget.stats();
+            assert_eq!((stats.available, stats.granted, stats.refused), (0, 9 + refused, refused));
+        }
+    });
+}
+
+#[test]
+fn a_dry_budget_stops_a_new_hedge_and_nothing_that_runs() {
+    run(1, |rt| async move {
+        let config = budget::Config { ratio: 0.0, tokens_max: 2, reserve_per_second: 0 };
+        let budget = Budget::new(&rt, config).unwrap();
+        let policy = Policy::new(&rt, "backend")
+            .retry(retry(&rt, 2).budget(budget.clone()))
+            .hedge(Hedge { delay: SECOND, hedges_max: 2 });
+        // The first attempt fails at once: the retry and its first hedge take what there is, its second finds none.
+        let start = rt.now();
+        let answer = policy.call(|attempt| match (attempt.number(), attempt.hedge()) {
+            (1, _) => after(&rt, 0, Err("down")),
+            (_, 0) => after(&rt, 5, Err("down")),
+            _ => after(&rt, 7, Ok(7)),
+        });
+        assert_eq!((answer.await, rt.now() - start), (Ok(7), 9 * SECOND), "both ran on");
+        let stats = budget.stats();
+        assert_eq!((stats.granted, stats.refused, policy.stats().hedges), (2, 1, 1));
+        assert_eq!(policy.call(|_| after(&rt, 9, Ok::<_, &str>(8))).await, Ok(8), "nor is a first attempt");
+        assert_eq!((policy.stats().hedges, budget.stats().refused), (1, 2));
+    });
+}
+
+#[test]
 fn calls_and_retries_in_flight_are_given_back() {
     for_each_seed(0..20, |rt| async move {
         let budget = Budget::in_flight(&rt, InFlight { ratio: 0.5, retries_min: 1 }).unwrap();

@@ -60,7 +60,7 @@ proptest! {
             now += Duration::from_millis(took);
             let next = machine.judge(&config, verdict, now, end, || config.backoff.delays(Rng::from_seed(seed)));
             let floor = match verdict {
-                Verdict::RetryAfter(floor) => floor.min(config.retry_after_max),
+                Verdict::RetryAfter(asked) => asked,
                 _ => Duration::ZERO,
             };
             match next {
@@ -70,12 +70,16 @@ proptest! {
                 Next::Stop(Stop::Nested) => prop_assert!(nested),
                 Next::Stop(Stop::Deadline) => {
                     let left = end.expect("there is a deadline").saturating_duration_since(now);
-                    prop_assert!(config.backoff.max.max(floor) >= left, "a pause that fits is made");
+                    prop_assert!(config.backoff.max + floor >= left, "a pause that fits is made");
                 }
-                Next::Stop(Stop::Budget | Stop::Refused) => prop_assert!(false, "it knows neither"),
+                Next::Stop(Stop::RetryAfter { asked, retry_after_max }) => {
+                    prop_assert_eq!((asked, retry_after_max), (floor, config.retry_after_max));
+                    prop_assert!(asked > retry_after_max && number < attempts_max, "law 2");
+                }
+                Next::Stop(_) => prop_assert!(false, "it knows no other"),
                 Next::Pause(pause) => {
                     prop_assert!(matches!(verdict, Verdict::Retry | Verdict::RetryAfter(_)));
-                    prop_assert!(pause >= floor && pause <= config.backoff.max.max(floor), "law 2");
+                    prop_assert!(pause >= floor && pause <= config.backoff.max + floor, "law 2");
                     prop_assert!(end.is_none_or(|end| now + pause < end), "law 3");
                     now += pause;
                     machine.begin_next();

@@ -39,20 +39,70 @@ fn pauses_are_sound_after_thousands_of_attempts() {
     });
 }
 
+/// Every error asks for that pause.
+fn asking(result: &Result<(), Duration>) -> Verdict {
+    match result {
+        Ok(()) => Verdict::Done,
+        Err(asked) => Verdict::RetryAfter(*asked),
+    }
+}
+
 #[test]
-fn the_pause_asked_for_is_a_floor_with_a_cap_of_its_own() {
+fn nobody_comes_back_earlier_than_asked() {
     run(1, |rt| async move {
         let config = Config { retry_after_max: 9 * SECOND, ..steady(4) };
-        let retry = Retry::new(&rt, config).unwrap().classify(|result: &Result<(), Duration>| match result {
-            Ok(()) => Verdict::Done,
-            Err(after) => Verdict::RetryAfter(*after),
-        });
-        let asked_for = |attempt: Attempt| [0, 5, 1000, 0][attempt.number() as usize - 1];
+        let retry = Retry::new(&rt, config).unwrap().classify(asking);
+        let asked_for = |attempt: Attempt| [0, 5, 9, 0][attempt.number() as usize - 1];
         let start = rt.now();
         let error = retry.run(|attempt| async move { Err(SECOND * asked_for(attempt)) }).await.unwrap_err();
         let pauses: Vec<_> = error.ledger.records().iter().map(|record| record.pause).collect();
-        assert_eq!(pauses, [Some(SECOND), Some(5 * SECOND), Some(9 * SECOND), None]);
-        assert_eq!(rt.now() - start, 15 * SECOND, "they were made");
+        assert_eq!(pauses, [Some(SECOND), Some(6 * SECOND), Some(10 * SECOND), None]);
+        assert_eq!((error.stop, rt.now() - start), (Stop::Attempts, 17 * SECOND), "they were made");
+    });
+}
+
+#[test]
+fn a_pause_asked_for_that_is_too_long_ends_the_call_at_once() {
+    run(1, |rt| async move {
+        let retry = Retry::new(&rt, steady(9)).unwrap().classify(asking);
+        let start = rt.now();
+        let asked_for = |attempt: Attempt| [30, 120][attempt.number() as usize - 1];
+        let error = retry.run(|attempt| async move { Err(SECOND * asked_for(attempt)) }).await.unwrap_err();
+        assert_eq!(rt.now() - start, 31 * SECOND, "the first was as long as may be");
+        assert_eq!((error.last, error.ledger.attempts()), (Some(120 * SECOND), 2));
+        let expected = Stop::RetryAfter { asked: 120 * SECOND, retry_after_max: 30 * SECOND };
+        assert_eq!(error.stop, expected);
+        assert_eq!(
+            error.to_string(),
+            "gave up after 2 attempts: asked to come back in 120s, which is more than `retry_after_max` = 30s"
+        );
+        assert_eq!((retry.stats().retry_after, retry.stats().failed_first), (1, 1));
+
+        let forever = Config { retry_after_max: Duration::MAX, ..steady(2) };
+        let deadline = crate::time::Deadline::after(&rt, "request", 60 * SECOND);
+        let forever = Retry::new(&rt, forever).unwrap().classify(asking).deadline(deadline);
+        let error = forever.run(|_| async { Err(Duration::MAX) }).await.unwrap_err();
+        assert_eq!((error.stop, rt.now() - start), (Stop::Deadline, 31 * SECOND), "nor is it an overflow");
+    });
+}
+
+#[test]
+fn who_were_told_the_same_pause_do_not_come_back_in_step() {
+    for_each_seed(0..20, |rt| async move {
+        let retry =
+            Retry::new(&rt, Config { attempts_max: 2, ..Config::default() }).unwrap().classify(asking);
+        let calls = (0..20).map(|_| {
+            let clone = retry.clone();
+            async move { clone.run(|_| async { Err(9 * SECOND) }).await }
+        });
+        let errors = futures::future::join_all(calls).await;
+        let pause = |error: Result<(), RetryError<Duration>>| error.unwrap_err().ledger.records()[0].pause;
+        let mut pauses: Vec<_> = errors.into_iter().map(|error| pause(error).expect("one retry")).collect();
+        let asked = 9 * SECOND..=9 * SECOND + Duration::from_millis(100);
+        assert!(pauses.iter().all(|pause| asked.contains(pause)), "{pauses:?}");
+        pauses.sort_unstable();
+        pauses.dedup();
+        assert_eq!(pauses.len(), 20);
     });
 }
 
