@@ -15,7 +15,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
     aliases: &["retry", "breaker", "orchestrator"],
     shows: [
         "A real server fails on purpose: retries get past what is short, within a",
-        "budget; a breaker spares it while it is down; a plan goes round what is lost.",
+        "budget; a breaker spares it while down; a plan goes round what is lost.",
     ],
     run: |context| run(context).boxed(),
 };
