@@ -20,8 +20,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
     name: "pool",
     aliases: &["limits", "limiter", "deadline"],
     shows: [
-        "Two hundred tasks share eight connections to a server that is cut off, dies and",
-        "comes back. How much, how often and how long they may ask is limited.",
+        "200 tasks share 8 connections to a server that restarts, dies, comes back.",
+        "How much, how often and how long they may ask is limited.",
     ],
     run: |context| run(context).boxed(),
 };
