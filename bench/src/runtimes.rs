@@ -6,7 +6,7 @@ use async_executor::Executor;
 use seaworthy_core::rt::Rt;
 use seaworthy_smol::Smol;
 use seaworthy_tokio::Tokio;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Runtime};
 
 /// A tokio runtime and the seam in front of it.
 pub(crate) struct OnTokio {
@@ -33,6 +33,11 @@ impl OnTokio {
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+
+    /// For what looks for its runtime in the thread.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
     }
 
     /// Runs `future` as a task, as most code runs, and not at the root, whose spawns cross threads.

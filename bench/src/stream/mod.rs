@@ -1,3 +1,5 @@
 //! The component `stream` and its peers.
 
+pub(crate) mod batches;
+pub(crate) mod map_concurrent;
 pub(crate) mod merge;

@@ -5,9 +5,11 @@
 //! | a stream out of an async function | [`generate`], [`try_generate`] |
 //! | many streams as one | [`merge()`], [`Merge`] |
 //! | one stream for several readers | [`tee()`], [`Tee`] |
+//! | items in batches, by count, bytes and time | [`RtStreamExt::batches`], [`Batches`] |
+//! | work on several items at once, in tasks | [`RtStreamExt::map_concurrent`], [`MapConcurrent`] |
 //!
-//! They run in the task that reads them: no channel, no task and no runtime is between a source and its reader. All are
-//! `Unpin`, and all let other tasks run once in 128 polls that had no need to wait.
+//! The first three run in the task that reads them: no channel, no task and no runtime is between a source and its reader. All
+//! are `Unpin`, and all let other tasks run once in 128 polls that had no need to wait.
 //!
 //! # Laws
 //!
@@ -27,12 +29,18 @@
 //!
 //! A source that panics is also a [`tracing`] event at the level of a warning: `seaworthy.stream.panicked`.
 
+mod batches;
+mod ext;
 mod generate;
+mod map_concurrent;
 mod merge;
 mod panics;
 pub mod tee;
 
+pub use batches::{Batch, BatchStats, Batches, Size, TryBatches, Uncounted};
+pub use ext::RtStreamExt;
 pub use futures::stream::BoxStream;
 pub use generate::{Generate, Out, Sending, Sent, TryGenerate, generate, try_generate};
+pub use map_concurrent::{Concurrency, MapConcurrent, MapStats, Order};
 pub use merge::{Event, Items, Merge, MergeStats, merge};
 pub use tee::{Tee, TeeError, TeeStats, tee};

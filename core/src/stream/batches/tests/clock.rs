@@ -1,0 +1,209 @@
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::{Duration, Instant, SystemTime},
+};
+
+use futures::{Stream, StreamExt, stream};
+
+use super::{super::Batch, SECOND, by_count};
+use crate::{
+    rt::{BoxFuture, Net, Rt, Runtime, Timer},
+    stream::RtStreamExt,
+    testing::{self, for_each_seed},
+};
+
+/// A runtime whose clock goes on while a task computes, as real ones do: by as much as is said.
+#[derive(Clone, Debug)]
+struct Computing {
+    rt: Rt,
+    /// In nanoseconds.
+    spent: Arc<AtomicU64>,
+    looks: Arc<AtomicUsize>,
+}
+
+impl Computing {
+    fn new(rt: &Rt) -> Self {
+        Self { rt: rt.clone(), spent: Arc::default(), looks: Arc::default() }
+    }
+
+    fn spend(&self, time: Duration) {
+        self.spent.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+}
+
+impl Runtime for Computing {
+    fn spawn(&self, name: &'static str, future: BoxFuture<'static, ()>) {
+        self.rt.runtime().spawn(name, future);
+    }
+
+    fn spawn_blocking(&self, name: &'static str, job: Box<dyn FnOnce() + Send>) {
+        self.rt.runtime().spawn_blocking(name, job);
+    }
+
+    fn now(&self) -> Instant {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.rt.now() + self.spent()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.rt.wall_clock()
+    }
+
+    fn timer(&self, at: Instant) -> Pin<Box<dyn Timer>> {
+        self.rt.runtime().timer(at - self.spent())
+    }
+
+    fn random_u64(&self) -> u64 {
+        self.rt.runtime().random_u64()
+    }
+
+    fn net(&self) -> &dyn Net {
+        self.rt.runtime().net()
+    }
+}
+
+/// Always ready, and each item takes `time` to compute.
+fn computed(clock: &Computing, items: u64, time: Duration) -> impl Stream<Item = u64> + Unpin + use<> {
+    let clock = clock.clone();
+    stream::iter((0..items).inspect(move |_| clock.spend(time)))
+}
+
+#[test]
+fn a_batch_of_a_source_that_is_always_ready_is_late_by_an_eighth_or_one_item() {
+    testing::run(1, |rt| async move {
+        for micros in [100, 1000, 7000, 60_000, 150_000, 2_000_000] {
+            let time = Duration::from_micros(micros);
+            let clock = Computing::new(&rt);
+            let source = computed(&clock, 100_000_000, time);
+            let mut batches = source.batches(&Rt::new(clock.clone()), by_count(usize::MAX)).unwrap();
+            for _ in 0..20 {
+                let before = clock.spent();
+                let batch = batches.next().await.expect("more to come");
+                // Its clock starts when its first item has been computed.
+                let took = clock.spent() - before - time;
+                assert!(took >= SECOND || batch.len() == 1, "{took:?}");
+                assert!(took <= SECOND + (SECOND / 8).max(time), "{took:?} for {} items", batch.len());
+            }
+        }
+    });
+}
+
+#[test]
+fn the_clock_is_not_read_for_each_item() {
+    testing::run(1, |rt| async move {
+        let clock = Computing::new(&rt);
+        let source = computed(&clock, 100_000, Duration::from_nanos(10));
+        let batches = source.batches(&Rt::new(clock.clone()), by_count(1000)).unwrap();
+        assert_eq!(batches.count().await, 100);
+        let looks = clock.looks.load(Ordering::Relaxed);
+        assert!((100..1000).contains(&looks), "{looks}");
+    });
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Wakes {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_size_flush_disarms_the_timer() {
+    for_each_seed(0..10, |rt| async move {
+        let (sender, receiver) = futures::channel::mpsc::unbounded();
+        let mut batches = receiver.batches(&rt, by_count(2)).unwrap();
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        let mut poll = || batches.poll_next_unpin(&mut Context::from_waker(&waker));
+
+        sender.unbounded_send(1).unwrap();
+        assert!(poll().is_pending());
+        rt.sleep(SECOND / 2).await;
+        sender.unbounded_send(2).unwrap();
+        assert_eq!(wakes.count(), 1);
+        assert_eq!(poll(), Poll::Ready(Some(vec![1, 2])));
+        rt.sleep(5 * SECOND).await;
+        assert_eq!(wakes.count(), 1, "nothing is left to wake for");
+
+        // The next has all of its time, and a timer that works.
+        sender.unbounded_send(3).unwrap();
+        assert!(poll().is_pending());
+        rt.sleep(SECOND * 9 / 10).await;
+        assert!(poll().is_pending());
+        rt.sleep(SECOND / 10).await;
+        assert_eq!(wakes.count(), 2);
+        assert_eq!(poll(), Poll::Ready(Some(vec![3])));
+    });
+}
+
+#[test]
+fn a_flush_disarms_the_timer_and_so_does_the_end() {
+    testing::run(1, |rt| async move {
+        let mut batches = stream::iter([1]).chain(stream::pending()).batches(&rt, by_count(2)).unwrap();
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        assert!(batches.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(batches.flush(), Some(vec![1]));
+        rt.sleep(5 * SECOND).await;
+        assert_eq!(wakes.count(), 0);
+    });
+}
+
+#[test]
+fn a_source_that_is_always_ready_lets_others_run() {
+    for (items_max, turns_min) in [(usize::MAX, 9), (100, 9), (1, 70)] {
+        testing::run(1, |rt| async move {
+            let others = rt.spawn("others", {
+                let mut turns = 0;
+                let mut source = stream::iter(0..10_000).batches(&rt, by_count(items_max)).unwrap();
+                poll_fn(move |cx| {
+                    loop {
+                        match source.poll_next_unpin(cx) {
+                            Poll::Ready(Some(_)) => {}
+                            Poll::Ready(None) => return Poll::Ready(turns),
+                            Poll::Pending => {
+                                turns += 1;
+                                return Poll::Pending;
+                            }
+                        }
+                    }
+                })
+            });
+            let turns = others.await.unwrap();
+            assert!((turns_min..=10_000 / 100).contains(&turns), "{turns} at {items_max}");
+        });
+    }
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_woken() {
+    testing::run(1, |rt| async move {
+        let config = Batch { wait_max: SECOND, ..Batch::default() };
+        let mut batches = stream::iter([1]).chain(stream::pending()).batches(&rt, config).unwrap();
+        let wakes = [Arc::new(Wakes::default()), Arc::new(Wakes::default())];
+        for wakes in &wakes {
+            let waker = Waker::from(wakes.clone());
+            assert!(batches.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+        }
+        rt.sleep(2 * SECOND).await;
+        assert_eq!(wakes.map(|wakes| wakes.count()), [0, 1]);
+    });
+}
