@@ -7,6 +7,7 @@ mod chapter;
 mod event_loop;
 mod options;
 mod record;
+mod streams;
 mod summary;
 mod tasks;
 mod text;
@@ -30,7 +31,7 @@ use super::{
 };
 
 /// Every chapter, in order.
-const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER];
+const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER, streams::CHAPTER];
 
 /// How long a chapter may take to put its things away after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(5);
