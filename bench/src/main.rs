@@ -31,6 +31,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "runtime/spawn", peers: &["tokio", "async-executor", "smol"], run: runtime::spawn::run },
     Bench { name: "runtime/testing", peers: &["tokio", "async-executor"], run: runtime::testing::run },
     Bench { name: "runtime/timers", peers: &["tokio", "async-io"], run: runtime::timers::run },
+    Bench { name: "stream/generate", peers: &["futures"], run: stream::generate::run },
     Bench {
         name: "stream/merge",
         peers: &["futures", "futures-concurrency", "futures-buffered", "tokio-stream"],

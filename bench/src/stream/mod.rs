@@ -2,4 +2,5 @@
 
 pub(crate) mod batches;
 pub(crate) mod map_concurrent;
+pub(crate) mod generate;
 pub(crate) mod merge;

@@ -10,6 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
+use super::Shown;
 use crate::rt::Rt;
 
 /// One time limit for a whole operation, passed on explicitly to whatever it calls.
@@ -186,7 +187,7 @@ impl std::error::Error for DeadlineExceeded {}
 
 impl fmt::Display for DeadlineExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` was not finished within {:?}", self.scope, self.limit)?;
+        write!(f, "`{}` was not finished within {}", self.scope, Shown(self.limit))?;
         self.phase.map_or(Ok(()), |phase| write!(f, ", in phase `{phase}`"))
     }
 }

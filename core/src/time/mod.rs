@@ -5,8 +5,10 @@
 
 mod backoff;
 mod deadline;
+mod shown;
 #[cfg(feature = "serde")]
 pub mod text;
 
 pub use backoff::{Backoff, Delays, Jitter};
 pub use deadline::{Deadline, DeadlineExceeded, Phase};
+pub(crate) use shown::Shown;

@@ -27,7 +27,7 @@ pub use out::{Out, Sending, Sent};
 /// one item is in flight, and none is made ahead. The generator ends with the stream: when it returns the stream has ended,
 /// and when the stream is dropped, so is the generator.
 ///
-/// An item costs no allocation. Making the stream costs two.
+/// An item costs no allocation. The stream costs two, and one more for each task that comes to read it.
 ///
 /// All generators of items `T` are of one type, so [`merge`](super::merge()) takes them as they are. They are `Unpin`. Once in
 /// 128 items without a wait they let other tasks run.

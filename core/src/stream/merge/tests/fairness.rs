@@ -47,6 +47,21 @@ fn whoever_is_woken_waits_for_one_turn_of_a_source_that_never_rests() {
 }
 
 #[test]
+fn a_source_does_not_inherit_the_turn_of_the_one_it_replaces() {
+    let mut merged = merge([(1, stream::repeat(())), (2, stream::repeat(()))]).turn_items_max(turn(4));
+    let (_, waker) = bell();
+    let mut key = |merged: &mut Merge<_, _>| match poll(merged, &waker) {
+        Poll::Ready(Some(Event::Item(key, ()))) => key,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([(); 3].map(|()| key(&mut merged)), [1; 3]);
+    merged.remove(&1);
+    // It has the slot of the other.
+    merged.insert(3, stream::repeat(()));
+    assert_eq!([(); 12].map(|()| key(&mut merged)), [2, 2, 2, 2, 3, 3, 3, 3, 2, 2, 2, 2]);
+}
+
+#[test]
 fn only_woken_sources_are_polled() {
     let (taps, flows): (Vec<_>, Vec<_>) = (0..1000).map(|_| tap()).unzip();
     let mut merged = merge(flows.into_iter().enumerate());
