@@ -47,6 +47,8 @@ const BENCHES: &[Bench] = &[
         peers: &["futures", "tokio"],
         run: stream::map_concurrent::run,
     },
+    Bench { name: "stream/batches", peers: &["futures", "tokio", "tokio-stream"], run: stream::batches::run },
+    Bench { name: "stream/map_concurrent", peers: &["futures", "tokio"], run: stream::map_concurrent::run },
     Bench { name: "tasks/manager", peers: &["tokio", "futures"], run: tasks::manager::run },
     Bench { name: "tasks/memory", peers: &["tokio"], run: tasks::memory::run },
     Bench { name: "tasks/queue", peers: &["parking_lot"], run: tasks::queue::run },

@@ -45,6 +45,11 @@ const _: () = {
     sent::<stream::Generate<'static, Value>>();
     sent::<stream::TryGenerate<'static, Value, Value>>();
     shared::<stream::Tee<stream::Generate<'static, u8>>>();
+    shared::<stream::Batches<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::TryBatches<futures::stream::Iter<std::vec::IntoIter<Result<u8, u8>>>>>();
+    shared::<stream::TimeoutEach<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::Sample<futures::stream::Iter<std::vec::IntoIter<u8>>>>();
+    shared::<stream::MapConcurrent<Value>>();
 
     shared::<time::Deadline>();
     shared::<time::Phase>();

@@ -4,6 +4,7 @@
 mod command;
 mod conformance;
 mod dependencies;
+mod map_concurrent;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(any(feature = "tokio", feature = "smol"))]

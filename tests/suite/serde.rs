@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use seaworthy::{stream::tee, task, time};
+use seaworthy::{stream, task, time};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
@@ -32,6 +33,16 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
         ..time::Backoff::default()
     };
     assert_eq!(backoff, expected);
+
+    let batch: stream::Batch = read(r#"{ "items_max": 7, "wait_max": "2s 500ms" }"#);
+    let wait_max = Duration::from_millis(2500);
+    assert_eq!(batch, stream::Batch { items_max: 7, wait_max, ..stream::Batch::default() });
+    let batch: stream::Batch = read(r#"{ "bytes_max": 65536 }"#);
+    assert_eq!(batch.bytes_max, Some(65_536));
+
+    let concurrency: stream::Concurrency = read(r#"{ "tasks_max": 3, "order": "as_completed" }"#);
+    let order = stream::Order::AsCompleted;
+    assert_eq!(concurrency, stream::Concurrency { tasks_max: 3, order, ..stream::Concurrency::default() });
 
     #[cfg(feature = "tokio")]
     {

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream};
-use seaworthy_core::stream::{Batch, RtStreamExt};
+use seaworthy_core::{
+    rt::yield_now,
+    stream::{Batch, RtStreamExt},
+};
 use tokio::sync::mpsc;
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tokio_stream::{StreamExt as _, wrappers::UnboundedReceiverStream};
 
 use crate::{
     harness::{Comparison, Meter, Settings, Table},
@@ -15,15 +18,15 @@ use crate::{
 const WAIT_MAX: Duration = Duration::from_millis(500);
 const ITEMS_MAX: usize = 100;
 
-/// A queue that is filled by another task: how many items fit in.
-const CAPACITY: usize = 1024;
+/// How many items another task sends before it lets the consumer run.
+const BURST: u64 = 30;
 
 pub(crate) fn run(settings: Settings) -> Vec<Table> {
     let runtime = OnTokio::current_thread();
     let items = settings.size(1_000_000);
     vec![
         compare(settings, &runtime, "a source that is always ready", items, always_ready),
-        compare(settings, &runtime, "a channel that another task fills", items, channel),
+        compare(settings, &runtime, "a channel that another task fills in bursts of 30", items, channel),
     ]
 }
 
@@ -54,7 +57,9 @@ where
         })
         .peer("chunks_timeout of tokio-stream", move |meter| {
             let _context = runtime.enter();
-            time(meter, runtime, items, source, |source| Box::pin(source.chunks_timeout(ITEMS_MAX, WAIT_MAX)));
+            time(meter, runtime, items, source, |source| {
+                Box::pin(source.chunks_timeout(ITEMS_MAX, WAIT_MAX))
+            });
         })
         .reference("chunks of futures", move |meter| {
             time(meter, runtime, items, source, |source| source.chunks(ITEMS_MAX));
@@ -95,11 +100,14 @@ fn always_ready(items: u64) -> (impl Stream<Item = u64> + Send + Unpin, BoxFutur
 }
 
 fn channel(items: u64) -> (impl Stream<Item = u64> + Send + Unpin, BoxFuture<'static, ()>) {
-    let (sender, receiver) = mpsc::channel(CAPACITY);
+    let (sender, receiver) = mpsc::unbounded_channel();
     let producer = async move {
         for item in 0..items {
-            sender.send(item).await.expect("the consumer takes all");
+            sender.send(item).expect("the consumer takes all");
+            if item % BURST == BURST - 1 {
+                yield_now().await;
+            }
         }
     };
-    (ReceiverStream::new(receiver), producer.boxed())
+    (UnboundedReceiverStream::new(receiver), producer.boxed())
 }

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use futures::{Stream, TryStream};
 
-use super::{Batch, Batches, Concurrency, MapConcurrent, TryBatches, Uncounted};
+use super::{Batch, Batches, Concurrency, MapConcurrent, Sample, TimeoutEach, TryBatches, Uncounted};
 use crate::{ConfigError, rt::Rt};
 
 /// What streams can do with the clock and the tasks of a runtime.
@@ -176,6 +178,72 @@ pub trait RtStreamExt: Stream {
         Fut: Future<Output: Send + 'static> + Send + 'static,
     {
         MapConcurrent::new(self, rt, config, map)
+    }
+
+    /// Gives [`Elapsed`](crate::rt::Elapsed) for each item that takes longer than `limit`, and goes on.
+    ///
+    /// See [`TimeoutEach`] for what is guaranteed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    /// use std::time::Duration;
+    ///
+    /// use futures::{StreamExt, stream};
+    /// use seaworthy_core::stream::RtStreamExt;
+    ///
+    /// let inner = rt.clone();
+    /// let readings = stream::iter([1, 9, 1]).then(move |seconds| {
+    ///     let rt = inner.clone();
+    ///     async move {
+    ///         rt.sleep(Duration::from_secs(seconds)).await;
+    ///         seconds
+    ///     }
+    /// });
+    /// let limited = readings.timeout_each(&rt, Duration::from_secs(5));
+    /// let all: Vec<_> = limited.map(|reading| reading.ok()).collect().await;
+    /// assert_eq!(all, [Some(1), None, Some(9), Some(1)]);
+    /// # });
+    /// ```
+    fn timeout_each(self, rt: &Rt, limit: Duration) -> TimeoutEach<Self>
+    where
+        Self: Sized,
+    {
+        TimeoutEach::new(self, rt, limit)
+    }
+
+    /// The latest item of each period.
+    ///
+    /// See [`Sample`] for what is guaranteed.
+    ///
+    /// # Errors
+    ///
+    /// If `period` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    /// use std::time::Duration;
+    ///
+    /// use futures::{StreamExt, stream};
+    /// use seaworthy_core::stream::RtStreamExt;
+    ///
+    /// let mut interval = rt.interval(Duration::from_millis(30));
+    /// let readings = stream::poll_fn(move |cx| interval.poll_tick(cx).map(Some)).enumerate();
+    /// let mut sampled = readings.take(9).sample(&rt, Duration::from_millis(100)).unwrap();
+    /// let numbers: Vec<_> = sampled.by_ref().map(|(number, _)| number).collect().await;
+    /// // Those at 90 and 180 ms, and the last, at 240 ms.
+    /// assert_eq!(numbers, [3, 6, 8]);
+    /// assert_eq!(sampled.stats().skipped, 6);
+    /// # });
+    /// ```
+    fn sample(self, rt: &Rt, period: Duration) -> Result<Sample<Self>, ConfigError>
+    where
+        Self: Sized,
+    {
+        Sample::new(self, rt, period)
     }
 }
 

@@ -36,6 +36,12 @@ mod map_concurrent;
 mod merge;
 mod panics;
 pub mod tee;
+mod pace;
+mod sample;
+#[cfg(test)]
+mod script;
+mod timeout_each;
+mod timer;
 
 pub use batches::{Batch, BatchStats, Batches, Size, TryBatches, Uncounted};
 pub use ext::RtStreamExt;
@@ -44,3 +50,5 @@ pub use generate::{Generate, Out, Sending, Sent, TryGenerate, generate, try_gene
 pub use map_concurrent::{Concurrency, MapConcurrent, MapStats, Order};
 pub use merge::{Event, Items, Merge, MergeStats, merge};
 pub use tee::{Tee, TeeError, TeeStats, tee};
+pub use sample::{Sample, SampleStats};
+pub use timeout_each::TimeoutEach;

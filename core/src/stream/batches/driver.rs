@@ -1,16 +1,13 @@
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Instant,
-};
+use std::task::{Context, Poll, ready};
 
 use super::{
     Batch, BatchStats, Size,
-    pace::Pace,
     state::{Cause, Machine},
 };
-use crate::rt::{Rt, Sleep};
+use crate::{
+    rt::Rt,
+    stream::{pace::Pace, timer::Timer},
+};
 
 /// How many items that were there at once are taken before others get a turn. A batch counts as eight more, so that
 /// there are at most 128 of them.
@@ -140,7 +137,6 @@ impl<T, F: Size<T>> Collector<T, F> {
     #[inline]
     fn hand_over<E>(&mut self, batch: Vec<T>) -> Poll<Collected<T, E>> {
         self.budget = self.budget.saturating_sub(BATCH_COST);
-        self.timer.disarm();
         Poll::Ready(Collected::Batch(batch))
     }
 
@@ -149,7 +145,11 @@ impl<T, F: Size<T>> Collector<T, F> {
         match other {
             Other::Pending => {
                 self.budget = BUDGET;
-                let Some(due) = self.machine.due() else { return Poll::Pending };
+                // Moving a timer to the next batch is much cheaper than making one, so it is disarmed only here.
+                let Some(due) = self.machine.due() else {
+                    self.timer.disarm();
+                    return Poll::Pending;
+                };
                 ready!(self.timer.poll(&self.rt, due, cx));
                 self.machine.expired(due).map_or(Poll::Pending, |batch| Poll::Ready(Collected::Batch(batch)))
             }
@@ -194,39 +194,5 @@ impl<T, F> Collector<T, F> {
 
     pub(super) fn into_items(self) -> Vec<T> {
         self.machine.into_items()
-    }
-}
-
-/// One timer for all batches, made when the first has to wait.
-#[derive(Default)]
-struct Timer {
-    sleep: Option<Sleep>,
-    /// When it will fire; `None` if nobody waits for it.
-    armed: Option<Instant>,
-}
-
-impl Timer {
-    fn poll(&mut self, rt: &Rt, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                if self.armed != Some(at) {
-                    sleep.reset(at);
-                }
-                sleep
-            }
-            none => none.insert(rt.sleep_until(at)),
-        };
-        self.armed = Some(at);
-        ready!(Pin::new(sleep).poll(cx));
-        self.armed = None;
-        Poll::Ready(())
-    }
-
-    /// A timer that is left running would wake the task for nothing.
-    #[inline]
-    fn disarm(&mut self) {
-        if self.armed.take().is_some() {
-            self.sleep = None;
-        }
     }
 }

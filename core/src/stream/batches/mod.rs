@@ -3,7 +3,6 @@
 mod config;
 mod driver;
 mod fallible;
-mod pace;
 mod plain;
 mod size;
 mod state;

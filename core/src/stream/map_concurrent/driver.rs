@@ -5,6 +5,7 @@ use std::{
     task::{Context, Waker},
 };
 
+use event_listener::{Event, EventListener};
 use futures::{Stream, task::AtomicWaker};
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
@@ -14,7 +15,7 @@ use super::{
     slot::{self, Slot},
     state::{Call, Machine, Taken, Turn},
 };
-use crate::rt::{JoinError, Panic, Rt, Task};
+use crate::rt::{Cancel, JoinError, Panic, Rt, Task};
 
 /// What a task came to.
 pub(super) type Outcome<T> = Result<T, JoinError>;
@@ -37,6 +38,8 @@ pub(super) type BoxFeed<S, F> = Pin<Box<Feed<S, F>>>;
 pub(super) struct Inner<S, F, T> {
     pub(super) rt: Rt,
     consumer: AtomicWaker,
+    /// A slot has been spawned, and its task is known.
+    started: Event,
     state: Mutex<State<S, F, T>>,
 }
 
@@ -44,10 +47,20 @@ struct State<S, F, T> {
     machine: Machine<Outcome<T>, BoxFeed<S, F>>,
     /// Those of the slots.
     tasks: Vec<Task<()>>,
+    /// Slots that are being spawned: their tasks are not among those yet.
+    starting: usize,
+    /// Tasks that came too late, and were cancelled as soon as they were there.
+    late: Vec<Cancel<()>>,
     closed: bool,
 }
 
 impl<S, F, T> State<S, F, T> {
+    fn call(&mut self) -> Option<Call> {
+        let call = self.machine.call();
+        self.starting += usize::from(matches!(call, Some(Call::Spawn(_))));
+        call
+    }
+
     fn count(&mut self, result: &Outcome<T>) {
         if matches!(result, Err(JoinError::Panicked(_))) {
             self.machine.count_panic();
@@ -66,13 +79,16 @@ pub(super) trait Consume<T>: Send + Sync {
     fn tasks(&self) -> usize;
     /// Drops all that nobody will take, and returns the tasks, to be cancelled.
     fn close(&self) -> Vec<Task<()>>;
+    /// After that, the tasks that were just being started; or what to wait for to know them.
+    fn late(&self) -> Result<Vec<Cancel<()>>, EventListener>;
 }
 
 impl<S, F, T> Inner<S, F, T> {
     pub(super) fn new(rt: &Rt, config: Concurrency, source: S, map: F) -> Self {
         let machine = Machine::new(config, Box::pin(Feed { source, map }));
-        let state = State { machine, tasks: Vec::new(), closed: false };
-        Self { rt: rt.clone(), consumer: AtomicWaker::new(), state: Mutex::new(state) }
+        let state = State { machine, tasks: Vec::new(), starting: 0, late: Vec::new(), closed: false };
+        let (consumer, started) = (AtomicWaker::new(), Event::new());
+        Self { rt: rt.clone(), consumer, started, state: Mutex::new(state) }
     }
 
     /// What the slot is to do now. If it is to park, its waker is kept.
@@ -165,7 +181,7 @@ where
     pub(super) fn took(self: &Arc<Self>, feed: BoxFeed<S, F>) -> Option<u64> {
         let mut state = self.state.lock();
         let (number, unneeded) = state.machine.took(feed);
-        let (call, closed) = (state.machine.call(), state.closed);
+        let (call, closed) = (state.call(), state.closed);
         drop(state);
         if unneeded.is_some() {
             self.drop_quietly(unneeded);
@@ -188,7 +204,7 @@ where
     fn take(&self, waits: bool) -> (Taken<Outcome<Fut::Output>>, Option<Call>) {
         let mut state = self.state.lock();
         let taken = state.machine.take(waits);
-        (taken, state.machine.call())
+        (taken, state.call())
     }
 
     fn register(&self, waker: &Waker) {
@@ -198,13 +214,24 @@ where
     fn spawn(self: Arc<Self>, slot: usize) {
         let task = self.rt.spawn(NAME, Slot::new(Arc::clone(&self), slot));
         let mut state = self.state.lock();
-        if state.closed {
-            drop(state);
-            // It is cancelled, as all others are.
-            drop(task);
-        } else {
+        if !state.closed {
+            state.starting -= 1;
             state.tasks.push(task);
+            return;
         }
+        drop(state);
+        let end = task.cancel();
+        let mut state = self.state.lock();
+        state.starting -= 1;
+        state.late.push(end);
+        drop(state);
+        self.started.notify(usize::MAX);
+    }
+
+    fn late(&self) -> Result<Vec<Cancel<()>>, EventListener> {
+        let started = self.started.listen();
+        let mut state = self.state.lock();
+        if state.starting > 0 { Err(started) } else { Ok(mem::take(&mut state.late)) }
     }
 
     fn stats(&self) -> MapStats {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ConfigError,
-    rt::{Coop, JoinError, Rt},
+    rt::{Coop, JoinError, Rt, Task},
 };
 
 /// The results of a closure that runs on the items of a stream, several at once, by
@@ -81,11 +81,23 @@ impl<T> MapConcurrent<T> {
     ///
     /// Dropping the returned future does not revoke the cancellation.
     pub fn close(self) -> impl Future<Output = ()> + Send + use<T> {
-        let ends: Vec<_> = self.inner.close().into_iter().map(crate::rt::Task::cancel).collect();
+        let mut ends: Vec<_> = self.inner.close().into_iter().map(Task::cancel).collect();
+        let inner = Arc::clone(&self.inner);
         async move {
-            for end in ends {
-                // Cancelled or ended: either is what was asked for.
-                let _ = end.await;
+            loop {
+                for end in ends {
+                    // Cancelled or ended: either is what was asked for.
+                    let _ = end.await;
+                }
+                ends = loop {
+                    match inner.late() {
+                        Ok(late) => break late,
+                        Err(started) => started.await,
+                    }
+                };
+                if ends.is_empty() {
+                    return;
+                }
             }
         }
     }

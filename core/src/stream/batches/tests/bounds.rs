@@ -3,9 +3,12 @@ use std::time::Duration;
 use futures::{Stream, StreamExt, stream};
 use proptest::prelude::*;
 
-use super::{super::Batch, SECOND, arriving, by_count, timed};
+use super::{super::Batch, by_count};
 use crate::{
-    stream::RtStreamExt,
+    stream::{
+        RtStreamExt,
+        script::{SECOND, arriving, timed},
+    },
     testing::{self, for_each_seed},
 };
 

@@ -1,82 +1,21 @@
 use std::{
     future::poll_fn,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    time::{Duration, Instant, SystemTime},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
 };
 
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 
-use super::{super::Batch, SECOND, by_count};
+use super::{super::Batch, by_count};
 use crate::{
-    rt::{BoxFuture, Net, Rt, Runtime, Timer},
-    stream::RtStreamExt,
+    rt::Rt,
+    stream::{
+        RtStreamExt,
+        script::{Computing, SECOND, Wakes, arriving, computed, timed},
+    },
     testing::{self, for_each_seed},
 };
-
-/// A runtime whose clock goes on while a task computes, as real ones do: by as much as is said.
-#[derive(Clone, Debug)]
-struct Computing {
-    rt: Rt,
-    /// In nanoseconds.
-    spent: Arc<AtomicU64>,
-    looks: Arc<AtomicUsize>,
-}
-
-impl Computing {
-    fn new(rt: &Rt) -> Self {
-        Self { rt: rt.clone(), spent: Arc::default(), looks: Arc::default() }
-    }
-
-    fn spend(&self, time: Duration) {
-        self.spent.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    fn spent(&self) -> Duration {
-        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
-    }
-}
-
-impl Runtime for Computing {
-    fn spawn(&self, name: &'static str, future: BoxFuture<'static, ()>) {
-        self.rt.runtime().spawn(name, future);
-    }
-
-    fn spawn_blocking(&self, name: &'static str, job: Box<dyn FnOnce() + Send>) {
-        self.rt.runtime().spawn_blocking(name, job);
-    }
-
-    fn now(&self) -> Instant {
-        self.looks.fetch_add(1, Ordering::Relaxed);
-        self.rt.now() + self.spent()
-    }
-
-    fn wall_clock(&self) -> SystemTime {
-        self.rt.wall_clock()
-    }
-
-    fn timer(&self, at: Instant) -> Pin<Box<dyn Timer>> {
-        self.rt.runtime().timer(at - self.spent())
-    }
-
-    fn random_u64(&self) -> u64 {
-        self.rt.runtime().random_u64()
-    }
-
-    fn net(&self) -> &dyn Net {
-        self.rt.runtime().net()
-    }
-}
-
-/// Always ready, and each item takes `time` to compute.
-fn computed(clock: &Computing, items: u64, time: Duration) -> impl Stream<Item = u64> + Unpin + use<> {
-    let clock = clock.clone();
-    stream::iter((0..items).inspect(move |_| clock.spend(time)))
-}
 
 #[test]
 fn a_batch_of_a_source_that_is_always_ready_is_late_by_an_eighth_or_one_item() {
@@ -105,24 +44,9 @@ fn the_clock_is_not_read_for_each_item() {
         let source = computed(&clock, 100_000, Duration::from_nanos(10));
         let batches = source.batches(&Rt::new(clock.clone()), by_count(1000)).unwrap();
         assert_eq!(batches.count().await, 100);
-        let looks = clock.looks.load(Ordering::Relaxed);
+        let looks = clock.looks();
         assert!((100..1000).contains(&looks), "{looks}");
     });
-}
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Wakes {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 #[test]
@@ -140,6 +64,7 @@ fn a_size_flush_disarms_the_timer() {
         sender.unbounded_send(2).unwrap();
         assert_eq!(wakes.count(), 1);
         assert_eq!(poll(), Poll::Ready(Some(vec![1, 2])));
+        assert!(poll().is_pending());
         rt.sleep(5 * SECOND).await;
         assert_eq!(wakes.count(), 1, "nothing is left to wake for");
 
@@ -148,9 +73,19 @@ fn a_size_flush_disarms_the_timer() {
         assert!(poll().is_pending());
         rt.sleep(SECOND * 9 / 10).await;
         assert!(poll().is_pending());
+        assert_eq!(wakes.count(), 2, "by the item");
         rt.sleep(SECOND / 10).await;
-        assert_eq!(wakes.count(), 2);
+        assert_eq!(wakes.count(), 3, "by the timer");
         assert_eq!(poll(), Poll::Ready(Some(vec![3])));
+    });
+}
+
+#[test]
+fn a_batch_that_follows_a_full_one_has_all_of_its_time() {
+    for_each_seed(0..10, |rt| async move {
+        let source = arriving(&rt, [(0, 'a'), (600, 'b'), (600, 'c'), (5000, 'd')]);
+        let all = timed(&rt, rt.now(), source.batches(&rt, by_count(2)).unwrap()).await;
+        assert_eq!(all, [(600, vec!['a', 'b']), (1600, vec!['c']), (5000, vec!['d'])]);
     });
 }
 

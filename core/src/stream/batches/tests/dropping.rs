@@ -3,8 +3,12 @@ use std::{future::poll_fn, sync::Arc};
 use futures::{StreamExt, stream::BoxStream};
 use parking_lot::Mutex;
 
-use super::{super::Batch, arriving, by_count};
-use crate::{rt::Rt, stream::RtStreamExt, testing::for_each_drop_point};
+use super::{super::Batch, by_count};
+use crate::{
+    rt::Rt,
+    stream::{RtStreamExt, script::arriving},
+    testing::for_each_drop_point,
+};
 
 /// A stream, and what came out of it.
 type Shared<T> = Arc<Mutex<(BoxStream<'static, T>, Vec<T>)>>;

@@ -5,10 +5,13 @@ use futures::{
     stream::{self, FusedStream},
 };
 
-use super::{SECOND, arriving, by_count, timed};
+use super::by_count;
 use crate::{
     rt::CancelToken,
-    stream::RtStreamExt,
+    stream::{
+        RtStreamExt,
+        script::{SECOND, arriving, timed},
+    },
     testing::{self, for_each_seed},
 };
 
