@@ -6,10 +6,11 @@
 //! | many streams as one | [`merge()`], [`Merge`] |
 //! | one stream for several readers | [`tee()`], [`Tee`] |
 //! | items in batches, by count, bytes and time | [`RtStreamExt::batches`], [`Batches`] |
+//! | the newest item at a beat, a limit of time for each | [`RtStreamExt::sample`], [`RtStreamExt::timeout_each`] |
 //! | work on several items at once, in tasks | [`RtStreamExt::map_concurrent`], [`MapConcurrent`] |
 //!
-//! The first three run in the task that reads them: no channel, no task and no runtime is between a source and its reader. All
-//! are `Unpin`, and all let other tasks run once in 128 polls that had no need to wait.
+//! All but the last run in the task that reads them: no channel and no task is between a source and its reader. The first three
+//! are `Unpin`, and all let other tasks run now and then if a source never needs to wait.
 //!
 //! # Laws
 //!
@@ -34,12 +35,12 @@ mod ext;
 mod generate;
 mod map_concurrent;
 mod merge;
-mod panics;
-pub mod tee;
 mod pace;
+mod panics;
 mod sample;
 #[cfg(test)]
 mod script;
+pub mod tee;
 mod timeout_each;
 mod timer;
 
@@ -49,6 +50,6 @@ pub use futures::stream::BoxStream;
 pub use generate::{Generate, Out, Sending, Sent, TryGenerate, generate, try_generate};
 pub use map_concurrent::{Concurrency, MapConcurrent, MapStats, Order};
 pub use merge::{Event, Items, Merge, MergeStats, merge};
-pub use tee::{Tee, TeeError, TeeStats, tee};
 pub use sample::{Sample, SampleStats};
+pub use tee::{Tee, TeeError, TeeStats, tee};
 pub use timeout_each::TimeoutEach;
