@@ -24,7 +24,10 @@
 //!    its sender, or is dropped with the send.
 //! 6. [`tee()`]: every reader gets every item, in order, or is told how many it missed. At most
 //!    [`lag_max`](tee::Config::lag_max) items are kept. No reader depends on another one being polled.
-//! 7. A dropped `next` loses nothing.
+//! 7. [`batches`](RtStreamExt::batches): a batch is never empty, and goes when it is full by count or bytes, or when its first
+//!    item has waited long enough, whichever comes first. End and error hand over what is collected, in order, before they
+//!    are told.
+//! 8. A dropped `next` loses nothing.
 //!
 //! # Events
 //!
