@@ -50,7 +50,7 @@ const IDLE_ROUNDS_MAX: u32 = 2;
 ///
 /// use futures::stream::iter;
 ///
-/// let mut merged = stream::merge([("odd", iter([1, 3])), ("even", iter([2]))]);
+/// let mut merged = stream::merge([("odd", iter(vec![1, 3])), ("even", iter(vec![2]))]);
 /// let mut events = Vec::new();
 /// while let Some(event) = merged.next().await {
 ///     events.push(event);

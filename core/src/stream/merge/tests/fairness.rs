@@ -50,7 +50,7 @@ fn whoever_is_woken_waits_for_one_turn_of_a_source_that_never_rests() {
 fn a_source_does_not_inherit_the_turn_of_the_one_it_replaces() {
     let mut merged = merge([(1, stream::repeat(())), (2, stream::repeat(()))]).turn_items_max(turn(4));
     let (_, waker) = bell();
-    let mut key = |merged: &mut Merge<_, _>| match poll(merged, &waker) {
+    let key = |merged: &mut Merge<_, _>| match poll(merged, &waker) {
         Poll::Ready(Some(Event::Item(key, ()))) => key,
         other => panic!("{other:?}"),
     };

@@ -44,6 +44,30 @@ fn the_end_wakes_all_who_wait() {
 }
 
 #[test]
+fn whoever_finds_the_end_wakes_those_who_wait() {
+    for panics in [false, true] {
+        // It wakes nobody itself.
+        let mut polls = 0;
+        let source = stream::poll_fn(move |_| {
+            polls += 1;
+            match polls {
+                1 => Poll::Pending,
+                _ if panics => panic!("as planned"),
+                _ => Poll::<Option<u32>>::Ready(None),
+            }
+        });
+        let mut one = tee(source, Config::default()).unwrap();
+        let mut other = one.clone();
+        let (bell, waker) = bell();
+        assert_eq!(poll(&mut other, &waker), Poll::Pending);
+        assert!(poll(&mut one, Waker::noop()).is_ready());
+        assert_eq!(bell.rung(), 1);
+        let told = panics.then(|| Err(TeeError::Panicked("as planned".to_owned())));
+        assert_eq!(poll(&mut other, &waker), Poll::Ready(told));
+    }
+}
+
+#[test]
 fn a_panic_of_the_stream_is_told_to_every_reader_once_and_in_its_place() {
     let source = stream::iter(0..3).map(|number| if number < 2 { number } else { panic!("out of {number}") });
     let mut one = tee(source, Config::default()).unwrap();
