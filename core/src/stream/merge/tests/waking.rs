@@ -70,6 +70,32 @@ fn a_late_wake_of_a_removed_source_harms_nobody() {
 }
 
 #[test]
+fn a_source_that_is_gone_wakes_nobody() {
+    let (tap_removed, removed) = tap::<u32>();
+    let (_quiet, quiet) = tap::<u32>();
+    let kept = Arc::new(Mutex::new(None));
+    let inner = kept.clone();
+    let mut polls = 0;
+    let ending = stream::poll_fn(move |cx| {
+        polls += 1;
+        *inner.lock() = Some(cx.waker().clone());
+        if polls == 1 { Poll::Pending } else { Poll::<Option<u32>>::Ready(None) }
+    });
+    let mut merged = merge([(1, removed.boxed()), (2, quiet.boxed()), (3, ending.boxed())]);
+    let (bell, waker) = bell();
+    assert_eq!(poll(&mut merged, &waker), Poll::Pending);
+    let late_of_ended = kept.lock().take().expect("it was polled");
+    late_of_ended.wake_by_ref();
+    assert_eq!(drain(&mut merged, &waker), [Event::Ended(3)]);
+    let late_of_removed = tap_removed.waker();
+    drop(merged.remove(&1));
+    bell.rung();
+    late_of_ended.wake();
+    late_of_removed.wake();
+    assert_eq!(bell.rung(), 0);
+}
+
+#[test]
 fn a_source_that_was_removed_while_it_had_the_turn_leaves_it() {
     for reinsert in [false, true] {
         let mut merged = merge([(1, stream::repeat(1)), (2, stream::repeat(2))]);
