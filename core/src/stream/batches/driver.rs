@@ -109,15 +109,15 @@ impl<T, F: Size<T>> Collector<T, F> {
                     Answer::Item(item) => item,
                     Answer::Other(other) => return self.stop(cx, other),
                 };
-                if F::COUNTED {
-                    let bytes = self.size.bytes(&item);
-                    let (rt, pace) = (&self.rt, &mut self.pace);
-                    if let Some(batch) = self.machine.push(item, bytes, || pace.look(rt.now())) {
-                        self.budget -= taken;
-                        return self.hand_over(batch);
-                    }
-                } else {
-                    self.machine.join(item);
+                let bytes = self.size.bytes(&item);
+                if !F::COUNTED || self.machine.admits(bytes) {
+                    self.machine.join(item, bytes);
+                    continue;
+                }
+                let (rt, pace) = (&self.rt, &mut self.pace);
+                if let Some(batch) = self.machine.push(item, bytes, || pace.look(rt.now())) {
+                    self.budget -= taken;
+                    return self.hand_over(batch);
                 }
             }
             self.budget -= items;

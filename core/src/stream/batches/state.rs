@@ -60,10 +60,18 @@ impl<T> Machine<T> {
         if before.is_some() { before } else { self.full() }
     }
 
-    /// [`push`](Self::push) for an item whose bytes do not count, to a batch that has some and has [`room`](Self::room).
+    /// Whether an item of that many bytes may [`join`](Self::join): the batch has some, and is not full with it.
     #[inline]
-    pub(super) fn join(&mut self, item: T) {
+    pub(super) fn admits(&self, bytes: usize) -> bool {
+        bytes < self.bytes_max.saturating_sub(self.bytes) && !self.items.is_empty()
+    }
+
+    /// The quick way of [`push`](Self::push), for an item that is [admitted](Self::admits) and for which there is
+    /// [`room`](Self::room).
+    #[inline]
+    pub(super) fn join(&mut self, item: T, bytes: usize) {
         self.items.push(item);
+        self.bytes += bytes;
     }
 
     /// How many items the batch has room for.

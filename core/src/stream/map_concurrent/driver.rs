@@ -240,7 +240,7 @@ where
 
     #[cfg(test)]
     fn tasks(&self) -> usize {
-        self.state.lock().tasks.len()
+        self.state.lock().tasks.iter().filter(|task| !task.is_finished()).count()
     }
 
     fn close(&self) -> Vec<Task<()>> {

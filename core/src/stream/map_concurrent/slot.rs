@@ -69,7 +69,9 @@ pub(super) fn catch<V>(work: impl FnOnce() -> V) -> Result<V, Box<dyn Any + Send
 }
 
 fn panicked<T>(payload: Box<dyn Any + Send>) -> Outcome<T> {
-    Err(JoinError::Panicked(Panic::new(NAME, payload)))
+    let panic = Panic::new(NAME, payload);
+    tracing::warn!(name: "seaworthy.stream.panicked", message = panic.message(), "an item panicked");
+    Err(JoinError::Panicked(panic))
 }
 
 impl<S, F, Fut> Slot<S, F, Fut>

@@ -33,6 +33,8 @@ use crate::{
 /// closure returns runs beside others. If the runtime ends, items that were not done give [`JoinError::Cancelled`], and so
 /// does the source that was not read to its end.
 ///
+/// A panic is also a [`tracing`] event at the level of a warning, `seaworthy.stream.panicked`.
+///
 /// # Cancel safety
 ///
 /// Dropping a `next()` loses nothing.
@@ -67,7 +69,7 @@ impl<T> MapConcurrent<T> {
         self.inner.stats()
     }
 
-    /// How many tasks were started.
+    /// How many tasks have not ended.
     #[cfg(test)]
     pub(super) fn tasks(&self) -> usize {
         self.inner.tasks()

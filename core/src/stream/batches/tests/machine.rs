@@ -72,7 +72,12 @@ fn check(config: Batch, steps: Vec<Step>) {
         match step {
             Step::Push(bytes) => {
                 // As the driver does: what is full goes before the next item comes.
-                let mut machines: Vec<_> = machine.push(next, bytes, || at(now)).into_iter().collect();
+                let mut machines = Vec::new();
+                if machine.admits(bytes) {
+                    machine.join(next, bytes);
+                } else {
+                    machines.extend(machine.push(next, bytes, || at(now)));
+                }
                 machines.extend(machine.full());
                 assert_eq!(machine.full(), None, "it is handed over once");
                 assert_eq!(machines, model.push(now, next, bytes));

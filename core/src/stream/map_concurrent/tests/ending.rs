@@ -45,10 +45,11 @@ fn the_source_is_gone_when_the_end_is_seen_and_so_are_all_tasks() {
                 yield_now().await;
             }
         };
-        let results = source.map_concurrent(&rt, concurrency(3, 0, Order::Kept), map).unwrap();
-        assert_eq!(results.count().await, 20);
-        rt.sleep(SECOND).await;
+        let mut results = source.map_concurrent(&rt, concurrency(3, 0, Order::Kept), map).unwrap();
+        assert_eq!(results.by_ref().count().await, 20);
         assert_eq!(census.now(), 0);
+        rt.sleep(SECOND).await;
+        assert_eq!(results.tasks(), 0);
     });
 }
 
