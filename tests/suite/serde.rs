@@ -2,8 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use seaworthy::{stream, task, time};
-use seaworthy::{stream::tee, task, time};
+use seaworthy::{
+    stream::{self, tee},
+    task, time,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Reads `text`, and reads again what that is written as.
