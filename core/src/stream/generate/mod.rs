@@ -149,7 +149,7 @@ impl<'a, T, R> Core<'a, T, R> {
             self.end();
             resume_unwind(payload)
         });
-        let item = self.shared.end_poll(polled.is_ready());
+        let item = self.shared.end_poll();
         if let Poll::Ready(returned) = polled {
             self.returned = Some(returned);
             self.end();

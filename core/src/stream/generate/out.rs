@@ -168,13 +168,12 @@ impl<T> Shared<T> {
         self.polling.store(true, Ordering::Relaxed);
     }
 
-    /// Takes what was sent. If the generator has returned, nothing is accepted from now on.
-    pub(super) fn end_poll(&self, returned: bool) -> Option<T> {
+    /// Takes what was sent.
+    pub(super) fn end_poll(&self) -> Option<T> {
         let mut slot = self.slot.lock();
         self.polling.store(false, Ordering::Relaxed);
-        slot.over |= returned;
         let item = slot.take(self);
-        let sender = if returned || item.is_some() { slot.sender.take() } else { None };
+        let sender = if item.is_some() { slot.sender.take() } else { None };
         drop(slot);
         if let Some(sender) = sender {
             sender.wake();

@@ -1,4 +1,4 @@
-use futures::{future, stream::FusedStream};
+use futures::stream::FusedStream;
 
 use super::*;
 use crate::testing::{self, for_each_seed};
@@ -148,16 +148,34 @@ fn an_item_is_dropped_when_the_last_reader_has_it() {
 }
 
 #[test]
-fn a_reader_alone_has_its_items_uncloned() {
-    struct Uncloned;
-    impl Clone for Uncloned {
+fn an_item_is_cloned_for_each_reader_but_the_last() {
+    struct Counted(Arc<AtomicUsize>);
+    impl Clone for Counted {
         fn clone(&self) -> Self {
-            panic!("there is one reader")
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Self(self.0.clone())
         }
     }
-    testing::run(1, |_rt| async move {
-        let reader = tee(stream::iter([Uncloned, Uncloned]), Config::default()).unwrap();
-        let all = reader.take_while(|item| future::ready(item.is_ok())).count().await;
-        assert_eq!(all, 2);
-    });
+    for count in 1..4 {
+        let clones = Arc::new(AtomicUsize::new(0));
+        let inner = clones.clone();
+        let source = stream::iter((0..5).map(move |_| Counted(inner.clone())));
+        let first = tee(source, Config::default()).unwrap();
+        let mut readers: Vec<_> = (1..count).map(|_| first.clone()).collect();
+        readers.push(first);
+        for reader in readers {
+            testing::run(1, |_rt| async move { assert_eq!(reader.count().await, 5) });
+        }
+        assert_eq!(clones.load(Ordering::Relaxed), 5 * (count - 1), "for {count} readers");
+    }
+}
+
+#[test]
+fn nobody_keeps_the_waker_of_a_reader_that_is_gone() {
+    let (_sender, mut gone) = channel(Config::default());
+    let stays = gone.clone();
+    let (bell, waker) = bell();
+    assert_eq!(poll(&mut gone, &waker), Poll::Pending);
+    drop((gone, waker));
+    assert_eq!((Arc::strong_count(&bell), stays.stats().readers), (1, 1));
 }
