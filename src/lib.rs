@@ -8,7 +8,9 @@
 //!
 //! | module | for |
 //! |---|---|
+//! | [`resilience`] | retries, circuit breakers, policies over them, orchestrated tasks |
 //! | [`rt`] | tasks, scopes, cancelling, timeouts, connections, random numbers |
+//! | [`limit`] | so much per second, for all or for each key; so many at once |
 //! | [`task`] | a task manager with a bound and priorities that age; a priority queue |
 //! | [`time`] | deadlines that are passed on, pauses that grow |
 //! | [`wait`] | waiting in order, for components of your own |
@@ -41,6 +43,11 @@ pub mod docs_readme {}
 #[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../docs/testing.md")]
 pub mod docs_testing {}
+
+/// See [`docs_testing`].
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/policies.md")]
+pub mod docs_policies {}
 
 /// See [`docs_testing`].
 #[cfg(all(doctest, feature = "testing", feature = "tokio", feature = "smol"))]

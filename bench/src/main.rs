@@ -23,6 +23,21 @@ struct Bench {
 }
 
 const BENCHES: &[Bench] = &[
+    Bench { name: "resilience/retry", peers: &["backon"], run: resilience::retry::run },
+    Bench {
+        name: "resilience/breaker",
+        peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker"],
+        run: resilience::breaker::run,
+    },
+    Bench {
+        name: "resilience/defects",
+        peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker", "backon", "tower"],
+        run: resilience::defects::run,
+    },
+    Bench { name: "limit/quota", peers: &["governor", "leaky-bucket"], run: limit::quota::run },
+    Bench { name: "limit/try_acquire", peers: &["governor", "leaky-bucket"], run: limit::try_acquire::run },
+    Bench { name: "pool/contended", peers: &["deadpool", "bb8", "mobc"], run: pool::contended::run },
+    Bench { name: "pool/uncontended", peers: &["deadpool", "bb8", "mobc"], run: pool::uncontended::run },
     Bench {
         name: "runtime/echo",
         peers: &["tokio", "async-io", "async-net", "smol"],
@@ -36,16 +51,6 @@ const BENCHES: &[Bench] = &[
         name: "stream/merge",
         peers: &["futures", "futures-concurrency", "futures-buffered", "tokio-stream"],
         run: stream::merge::run,
-    },
-    Bench {
-        name: "stream/batches",
-        peers: &["futures", "tokio", "tokio-stream"],
-        run: stream::batches::run,
-    },
-    Bench {
-        name: "stream/map_concurrent",
-        peers: &["futures", "tokio"],
-        run: stream::map_concurrent::run,
     },
     Bench { name: "stream/batches", peers: &["futures", "tokio", "tokio-stream"], run: stream::batches::run },
     Bench { name: "stream/map_concurrent", peers: &["futures", "tokio"], run: stream::map_concurrent::run },

@@ -3,10 +3,30 @@
 
 use std::cell::Cell;
 
-use crate::{rt, stream, task, time, wait};
+use crate::{limit, pool, resilience, resilience::breaker, rt, stream, task, time, wait};
 
 /// What a task may return: it may be sent, and need not be shared.
 type Value = Cell<u8>;
+
+/// A manager of connections that need not be shared.
+struct Dial;
+
+#[derive(Debug, thiserror::Error)]
+#[error("failed")]
+struct Failed;
+
+impl pool::Manager for Dial {
+    type Connection = Value;
+    type Error = Failed;
+
+    async fn connect(&self) -> Result<Value, Failed> {
+        Err(Failed)
+    }
+
+    fn is_broken(&self, _connection: &mut Value) -> bool {
+        false
+    }
+}
 
 const fn shared<T: Send + Sync + Unpin + 'static>() {}
 const fn sent<T: Send + Unpin + 'static>() {}
@@ -27,6 +47,11 @@ const _: () = {
     sent::<rt::BoxConnection>();
     sent::<rt::BoxListener>();
 
+    shared::<pool::Pool<Dial>>();
+    sent::<pool::Get<'static, Dial>>();
+    sent::<pool::Lease<Dial>>();
+    shared::<pool::AcquireError<Failed>>();
+
     shared::<task::TaskManager>();
     shared::<task::Submitter>();
     shared::<task::Job<Value>>();
@@ -38,6 +63,36 @@ const _: () = {
     shared::<task::Pop<'static, Value>>();
     shared::<wait::WaitQueue<u8>>();
 
+    shared::<breaker::CircuitBreaker>();
+    shared::<breaker::Breakers>();
+    shared::<breaker::Permit<'static>>();
+    shared::<breaker::OwnedPermit>();
+    shared::<breaker::Events>();
+    shared::<breaker::Rejected>();
+    sent::<breaker::Call<'static, Value, fn()>>();
+
+    shared::<limit::Bulkhead>();
+    shared::<limit::Permit>();
+    shared::<limit::RateLimiter>();
+    shared::<limit::KeyedRateLimiter<String>>();
+    shared::<limit::Acquiring>();
+    sent::<limit::Throttle<futures::stream::Empty<Value>>>();
+    shared::<limit::AcquireError>();
+    shared::<limit::bulkhead::Acquiring>();
+    shared::<limit::bulkhead::AcquireError>();
+
+    shared::<resilience::Retry>();
+    shared::<resilience::Attempt>();
+    shared::<resilience::Budget>();
+    shared::<resilience::budget::Budgets>();
+    shared::<resilience::budget::Call<'static>>();
+    shared::<resilience::budget::Permit<'static>>();
+    sent::<resilience::retry::RetryError<Value>>();
+    shared::<resilience::Policy>();
+    sent::<resilience::PolicyError<Value>>();
+    shared::<resilience::Orchestrator>();
+    sent::<resilience::orchestrator::Plan<Value, Value>>();
+    sent::<resilience::orchestrator::Report<Value, Value>>();
     shared::<stream::Merge<u8, rt::Task<Value>>>();
     shared::<stream::Items<u8, rt::Task<Value>>>();
     shared::<stream::Out<Value>>();
@@ -56,3 +111,18 @@ const _: () = {
     shared::<time::DeadlineExceeded>();
     shared::<time::Delays>();
 };
+
+/// Futures of generic functions, which the compiler would only check at their users'.
+#[expect(dead_code, reason = "it need only compile")]
+fn futures_are_sent(retry: &resilience::Retry, policy: &resilience::Policy, runs: &resilience::Orchestrator) {
+    fn is_sent<F: Future + Send>(_: F) {}
+    is_sent(retry.run(|_| async { Ok::<_, Value>(Value::new(1)) }));
+    is_sent(policy.call(|_| async { Ok::<_, Value>(Value::new(1)) }));
+    is_sent(
+        policy
+            .clone()
+            .hedge(resilience::policy::Hedge::default())
+            .call(|_| async { Ok::<_, Value>(Value::new(1)) }),
+    );
+    is_sent(runs.run(resilience::orchestrator::Plan::<Value, Value>::new()));
+}

@@ -4,10 +4,13 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use super::screen::Screen;
 
-/// Sends `tracing` to standard error: what `RUST_LOG` says, else what `-v` says, else errors and warnings.
-pub(crate) fn start(verbose: u8, screen: &Screen) {
+/// Sends `tracing` to standard error: what `RUST_LOG` says, else what `-v` says, else errors and warnings, but for
+/// warnings of those who are shown to fail.
+pub(crate) fn start(verbose: u8, staged: &[&str], screen: &Screen) {
+    let quiet = staged.iter().map(|module| format!(",{module}=error"));
+    let warnings = format!("warn{}", quiet.collect::<String>());
     let level = match verbose {
-        0 => "warn",
+        0 => &warnings,
         1 => "info",
         2 => "debug",
         _ => "trace",

@@ -43,7 +43,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
             let runtime = host::choose(args.common.runtime.or(file.runtime))?;
             let options = tour::Options::new(tour, file.tour, runtime)?;
             let screen = Screen::new(args.common.quiet, options.json);
-            log::start(args.common.verbose, &screen);
+            log::start(args.common.verbose, tour::STAGED, &screen);
             host::run(runtime, async |rt, signals| tour::run(&rt, signals, options, &screen).await)
         }
         Command::Completions { shell } => print(&completions(shell)),

@@ -32,7 +32,7 @@ async fn every_item_comes_out_once_and_never_more_run_than_may(rt: &Rt) {
             let census = Arc::clone(&seen);
             async move {
                 census.most.fetch_max(census.now.fetch_add(1, Relaxed) + 1, Relaxed);
-                if item % 3 > 0 {
+                if !item.is_multiple_of(3) {
                     yield_now().await;
                 }
                 census.now.fetch_sub(1, Relaxed);
@@ -41,7 +41,7 @@ async fn every_item_comes_out_once_and_never_more_run_than_may(rt: &Rt) {
         };
         // A source that makes one wait now and then.
         let source = stream::iter(0..ITEMS).then(async |item| {
-            if item % 7 == 0 {
+            if item.is_multiple_of(7) {
                 yield_now().await;
             }
             item

@@ -13,7 +13,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
-    fn now(self) -> Duration {
+    pub(crate) fn now(self) -> Duration {
         let now = clock_gettime(match self {
             Self::Cpu => ClockId::ProcessCPUTime,
             Self::Wall => ClockId::Monotonic,

@@ -1,1 +1,4 @@
-//! The component `limit` and its peers.
+//! So much per second.
+
+pub(crate) mod quota;
+pub(crate) mod try_acquire;

@@ -1,6 +1,6 @@
 //! The component `stream` and its peers.
 
 pub(crate) mod batches;
-pub(crate) mod map_concurrent;
 pub(crate) mod generate;
+pub(crate) mod map_concurrent;
 pub(crate) mod merge;

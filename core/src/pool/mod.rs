@@ -1,1 +1,68 @@
 //! A pool of connections: bounded, fair, and it says why when it cannot serve.
+//!
+//! [`Pool`] keeps what a [`Manager`] connects and lends it out as [`Lease`]s. It works for whatever is dear to make and
+//! good for more than one use: sockets, database sessions, clients.
+//!
+//! # Laws
+//!
+//! 1. `in_use + idle + connecting + checking + closing ≤ max`. After a [`Pool::resize`] down the sum only falls: idle
+//!    connections go at once, leased ones when they come back. A connection has one holder at a time.
+//! 2. Waiters are served by the ageing key of [`wait::Key`](crate::wait::Key), those of equal priority in the order of
+//!    their first poll. [`Pool::try_get`] takes nothing while anyone waits.
+//! 3. A [`Get`] may be dropped at any point: no connection, no place and no wake-up is lost, and the next in line gets
+//!    the turn. A check cut short discards its connection. A connection that was handed over and is not picked up within
+//!    [`Config::handover_max`] goes to the next, and is counted.
+//! 4. Connecting runs in a task of its own with a time limit of its own. If the caller is gone by then, the connection
+//!    goes to the next in line, or becomes idle.
+//! 5. Broken connections are never handed out. Those too old, too worn or idle for too long retire when they are asked
+//!    for **and** when they come back. Jitter is drawn once, at birth.
+//! 6. While the backend is dead, connects are rare and backed off with jitter, and whoever waits fails at its own
+//!    deadline with the last connect error. When the backend is back there is no stampede.
+//! 7. [`Config::acquire_timeout`] covers everything from the call to the lease, and the error tells what went on:
+//!    [`TimedOut`].
+//! 8. [`Pool::close`]: whoever waits fails at once, leases close when they come back, and after the grace period a
+//!    [`CloseReport`] tells who still holds what.
+//! 9. No code of the manager, the connection or a waker runs under the lock. A panic in it neither poisons the pool nor
+//!    costs it a place.
+//! 10. A lease may be dropped outside of the runtime, after the close and during the shutdown.
+//!
+//! # What a time is worth
+//!
+//! A get and a return read the clock once together, at the call of [`Pool::get`]. A lease that comes back before the next
+//! look of the maintenance task counts as idle since it was taken, so the pool may take a connection for idle by up to a
+//! quarter of the shortest of [`Config::check_after_idle`], [`Config::idle_timeout`] and [`Config::leak_warning_after`]
+//! too early, and never too late.
+//!
+//! # What the runtime sees
+//!
+//! Tasks named `pool.maintenance`, `pool.connect` and `pool.close`. The first has no timer while nothing can expire.
+//!
+//! # Events
+//!
+//! At the level of a warning: `seaworthy.pool.connect_failed`, `seaworthy.pool.leak`, `seaworthy.pool.panicked`. For
+//! debugging: `seaworthy.pool.retired`, `seaworthy.pool.timed_out`, `seaworthy.pool.check_failed`,
+//! `seaworthy.pool.close_timed_out`.
+
+mod close;
+mod config;
+mod connect;
+mod driver;
+mod error;
+mod get;
+mod handle;
+mod lease;
+mod maintenance;
+mod manager;
+mod state;
+mod stats;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Order};
+pub use error::{AcquireError, ConnectError, Phase, TimedOut, TryGetError, WarmError};
+pub use get::{Acquire, Get};
+pub use handle::Pool;
+pub use lease::Lease;
+pub use manager::Manager;
+pub use stats::{CloseReport, Holder, Retired, Stats};

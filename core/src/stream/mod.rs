@@ -5,12 +5,14 @@
 //! | a stream out of an async function | [`generate`], [`try_generate`] |
 //! | many streams as one | [`merge()`], [`Merge`] |
 //! | one stream for several readers | [`tee()`], [`Tee`] |
-//! | items in batches, by count, bytes and time | [`RtStreamExt::batches`], [`Batches`] |
-//! | the newest item at a beat, a limit of time for each | [`RtStreamExt::sample`], [`RtStreamExt::timeout_each`] |
-//! | work on several items at once, in tasks | [`RtStreamExt::map_concurrent`], [`MapConcurrent`] |
+//! | items in batches, by count, bytes and time | [`batches`](RtStreamExt::batches), [`try_batches`](RtStreamExt::try_batches) |
+//! | tasks that work on the items, a few at once | [`map_concurrent`](RtStreamExt::map_concurrent) |
+//! | a time limit for each item | [`timeout_each`](RtStreamExt::timeout_each) |
+//! | the latest item now and then | [`sample`](RtStreamExt::sample) |
+//! | so many items a second | [`RateLimiter::throttle`](crate::limit::RateLimiter::throttle) |
 //!
-//! All but the last run in the task that reads them: no channel and no task is between a source and its reader. The first three
-//! are `Unpin`, and all let other tasks run now and then if a source never needs to wait.
+//! But for `map_concurrent` they run in the task that reads them: no channel and no task is between a source and its
+//! reader. They let other tasks run once in 128 polls that had no need to wait.
 //!
 //! # Laws
 //!
@@ -24,10 +26,12 @@
 //!    its sender, or is dropped with the send.
 //! 6. [`tee()`]: every reader gets every item, in order, or is told how many it missed. At most
 //!    [`lag_max`](tee::Config::lag_max) items are kept. No reader depends on another one being polled.
-//! 7. [`batches`](RtStreamExt::batches): a batch is never empty, and goes when it is full by count or bytes, or when its first
-//!    item has waited long enough, whichever comes first. End and error hand over what is collected, in order, before they
-//!    are told.
-//! 8. A dropped `next` loses nothing.
+//! 7. A batch is never empty. Its clock starts at its first item; it is handed over at `items_max`, `bytes_max` or `wait_max`,
+//!    whichever comes first, also when the source is always ready. An item larger than `bytes_max` goes alone.
+//! 8. End and error of a source flush what is collected, in order, before they are told.
+//! 9. [`map_concurrent`](RtStreamExt::map_concurrent): tasks go on while the reader does something else; a panic is the
+//!    failure of its item alone.
+//! 10. A dropped `next` loses nothing. Configured sizes allocate nothing ahead.
 //!
 //! # Events
 //!

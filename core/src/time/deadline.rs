@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::Shown;
-use crate::rt::Rt;
+use crate::rt::{Rt, Sleep};
 
 /// One time limit for a whole operation, passed on explicitly to whatever it calls.
 ///
@@ -142,13 +142,18 @@ impl Deadline {
             if let Poll::Ready(value) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(value));
             }
-            let sleep = sleep.get_or_insert_with(|| self.rt.sleep_until(self.scope.at));
+            let sleep = sleep.get_or_insert_with(|| self.over());
             Pin::new(sleep).poll(cx).map(|()| Err(self.exceeded()))
         })
         .await
     }
 
-    fn exceeded(&self) -> DeadlineExceeded {
+    /// Waits until it is over.
+    pub(crate) fn over(&self) -> Sleep {
+        self.rt.sleep_until(self.scope.at)
+    }
+
+    pub(crate) fn exceeded(&self) -> DeadlineExceeded {
         let Scope { name, limit, .. } = &*self.scope;
         // One of two branches is a part of the other if they agree as far as both go.
         let is_related =

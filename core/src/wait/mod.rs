@@ -13,4 +13,4 @@ mod queue;
 
 pub use key::Key;
 pub use ordered::{Ordered, Place};
-pub use queue::{Left, QueueFull, Ticket, WaitQueue};
+pub use queue::{Left, QueueFull, Ticket, WaitQueue, WaiterId};

@@ -43,6 +43,16 @@ pub struct Ordered<T> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Place(u32);
 
+impl Place {
+    pub(super) fn at(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.0
+    }
+}
+
 #[derive(Debug)]
 struct Slot<T> {
     value: T,
@@ -144,6 +154,17 @@ impl<T> Ordered<T> {
         self.live -= 1;
         self.sweep();
         Some(Place(first.place() as u32))
+    }
+
+    /// Takes a member out of the line, as [`advance`](Self::advance) does with the first, and says whether it stood there.
+    pub fn withdraw(&mut self, place: &Place) -> bool {
+        let Some(slot) = self.slots.get_mut(place.0 as usize) else { return false };
+        let stood = slot.in_line.take().is_some();
+        if stood {
+            self.live -= 1;
+            self.sweep();
+        }
+        stood
     }
 
     /// The member at `place`.
@@ -278,6 +299,7 @@ mod tests {
         Insert(u64),
         Pop,
         Advance,
+        Withdraw(usize),
         Remove(usize),
     }
 
@@ -286,6 +308,7 @@ mod tests {
             4 => (0_u64..6).prop_map(Step::Insert),
             2 => Just(Step::Pop),
             1 => Just(Step::Advance),
+            1 => any::<usize>().prop_map(Step::Withdraw),
             3 => any::<usize>().prop_map(Step::Remove),
         ];
         prop::collection::vec(step, 0..400)
@@ -322,7 +345,15 @@ mod tests {
                     assert_eq!(line.remove(place), Some(number));
                     model.retain(|(_, other)| *other != number);
                 }
-                Step::Remove(_) => {
+                Step::Withdraw(any) if !places.is_empty() => {
+                    let (number, place) = places.swap_remove(any % places.len());
+                    assert!(line.withdraw(&place));
+                    assert!(!line.withdraw(&place), "it stands there no more");
+                    assert_eq!(line.get_mut(&place), Some(&mut { number }));
+                    model.retain(|(_, other)| *other != number);
+                    out_of_line.push((number, place));
+                }
+                Step::Withdraw(_) | Step::Remove(_) => {
                     if let Some((number, place)) = out_of_line.pop() {
                         assert_eq!(line.remove(place), Some(number));
                     }

@@ -39,6 +39,17 @@ pub struct WaitQueue<G> {
 #[must_use = "a waiter that is forgotten keeps what it is granted"]
 pub struct Ticket(Place);
 
+/// Names a waiter to whoever may have to find it out of turn. It is good as long as the [`Ticket`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WaiterId(u32);
+
+impl Ticket {
+    /// The name of who waits here.
+    pub fn waiter(&self) -> WaiterId {
+        WaiterId(self.0.index())
+    }
+}
+
 /// What a waiter that left had. Drop it when the lock is released.
 #[derive(Debug)]
 #[must_use = "a grant that comes back belongs to the next in line"]
@@ -116,10 +127,41 @@ impl<G> WaitQueue<G> {
         }
     }
 
+    /// As [`poll`](Self::poll), with a waker of one's own: to be cloned before the lock is taken and dropped when it is
+    /// released. What is in `waker` afterwards is the one that is not needed.
+    pub fn poll_with(&mut self, ticket: &mut Option<Ticket>, waker: &mut Waker) -> Poll<G> {
+        let Some(Ticket(place)) = ticket.take() else { return Poll::Pending };
+        if let Some(Waiter::Waiting(known)) = self.line.get_mut(&place) {
+            std::mem::swap(known, waker);
+            *ticket = Some(Ticket(place));
+            return Poll::Pending;
+        }
+        match self.leave(Ticket(place)) {
+            Left::Granted(grant) => Poll::Ready(grant),
+            Left::Waiting(_) => Poll::Pending,
+        }
+    }
+
     /// Hands `grant` to the first in line and returns its waker, or gives it back if nobody waits.
     pub fn grant(&mut self, grant: G) -> Result<Waker, G> {
-        let Some(place) = self.line.advance() else { return Err(grant) };
-        let Some(waiter) = self.line.get_mut(&place) else { return Err(grant) };
+        match self.line.advance() {
+            Some(place) => self.grant_at(&place, grant),
+            None => Err(grant),
+        }
+    }
+
+    /// Hands `grant` to that waiter out of turn, to tell it that it need not wait any longer for instance, and returns its
+    /// waker; or gives it back if that one does not wait.
+    pub fn grant_to(&mut self, waiter: WaiterId, grant: G) -> Result<Waker, G> {
+        let place = Place::at(waiter.0);
+        if !self.line.withdraw(&place) {
+            return Err(grant);
+        }
+        self.grant_at(&place, grant)
+    }
+
+    fn grant_at(&mut self, place: &Place, grant: G) -> Result<Waker, G> {
+        let Some(waiter) = self.line.get_mut(place) else { return Err(grant) };
         let before = std::mem::replace(waiter, Waiter::Granted(grant));
         self.granted += 1;
         match before {
@@ -178,6 +220,21 @@ mod tests {
     }
 
     #[test]
+    fn wakers_are_exchanged_and_none_is_cloned_or_dropped() {
+        let (old, new) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+        let mut line = WaitQueue::new(9);
+        let mut ticket = Some(line.join(Key(0), old.clone().into()).expect("room"));
+        let mut waker = Waker::from(new.clone());
+        assert_eq!(line.poll_with(&mut ticket, &mut waker), Poll::Pending);
+        assert!(waker.will_wake(&old.clone().into()));
+        assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (2, 2));
+        line.grant('a').expect("a waiter").wake();
+        assert_eq!((old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed)), (0, 1));
+        assert_eq!(line.poll_with(&mut ticket, &mut waker), Poll::Ready('a'));
+        assert!(ticket.is_none(), "the ticket is used up");
+    }
+
+    #[test]
     fn a_grant_goes_to_the_least_key_then_to_the_first_come() {
         let mut line = WaitQueue::new(9);
         let mut tickets: Vec<_> =
@@ -203,6 +260,20 @@ mod tests {
         assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready('a'));
         assert!(second.is_none(), "the ticket is used up");
         assert_eq!(line.grant('b').err(), Some('b'), "nobody waits");
+    }
+
+    #[test]
+    fn a_grant_out_of_turn_goes_to_whom_it_is_meant_for() {
+        let mut line = WaitQueue::new(9);
+        let mut first = Some(line.join(Key(0), noop()).expect("room"));
+        let mut second = Some(line.join(Key(0), noop()).expect("room"));
+        let waiter = second.as_ref().expect("it waits").waiter();
+        line.grant_to(waiter, 'b').expect("it waits").wake();
+        assert_eq!(line.grant_to(waiter, 'c').err(), Some('c'), "it waits no longer");
+        line.grant('a').expect("a waiter").wake();
+        assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready('b'));
+        assert_eq!(line.poll(&mut first, Waker::noop(), &mut None), Poll::Ready('a'));
+        assert_eq!((line.len(), line.granted()), (0, 0));
     }
 
     #[test]

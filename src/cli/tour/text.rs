@@ -39,8 +39,25 @@ pub(super) fn fact(figure: &dyn Display, text: &dyn Display) -> String {
     line("", 0, figure, text)
 }
 
+/// Indented below the text of the line before, in lines of a readable width.
 pub(super) fn note(text: impl Display) -> String {
-    style(format!("{:18}{text}", "")).dim().to_string()
+    const WIDTH: usize = 90;
+    let mut lines = vec![String::new()];
+    for word in text.to_string().split(' ') {
+        let last = lines.last().map_or(0, |line| console::measure_text_width(line));
+        if last > 0 && last + word.len() >= WIDTH {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    let lines: Vec<_> =
+        lines.iter().map(|line| style(format!("{:18}{line}", "")).dim().to_string()).collect();
+    lines.join("\n")
 }
 
 pub(super) fn claim(claim: &Claim, screen: &Screen) -> String {

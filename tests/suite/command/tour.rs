@@ -49,6 +49,19 @@ fn chapter_4_merges_all_days_and_every_claim_holds() {
 }
 
 #[test]
+fn chapter_7_fails_on_purpose_and_every_claim_holds() {
+    for runtime in RUNTIMES {
+        let (code, out, err) = run(["tour", "breaker", "--json", "--runtime", runtime]);
+        assert_eq!((code, err.as_str()), (0, ""), "{runtime}: {out}");
+        let chapter = &json(&out)["chapters"][0];
+        assert_eq!(chapter["name"], "resilience");
+        let claims = chapter["claims"].as_array().expect("claims");
+        assert_eq!(claims.len(), 15, "{claims:?}");
+        assert!(chapter["data"]["calls_turned_away"].as_u64().is_some_and(|calls| calls > 0));
+    }
+}
+
+#[test]
 fn in_a_pipe_the_text_is_plain_and_quiet_leaves_the_table() {
     let folder = temporary();
     std::fs::write(folder.path().join("file"), "text").expect("a file");

@@ -1,5 +1,4 @@
 use std::{
-    future::poll_fn,
     panic::resume_unwind,
     sync::{
         Arc,
@@ -13,7 +12,6 @@ use seaworthy::{
     rt::yield_now,
     stream::{self, Event, Generate},
 };
-use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::{
     Context,
@@ -40,10 +38,7 @@ pub(super) async fn one_panics_and_one_ends(cx: &Context, expected: &Expected) -
         stream::merge([("sound", days(city).boxed()), ("broken", broken.boxed()), ("short", short.boxed())]);
     let (mut sound, mut others) = (Sum::default(), 0);
     let mut told = Vec::new();
-    // The log would say it, too.
-    while let Some(event) =
-        poll_fn(|cx| with_default(NoSubscriber::new(), || merged.poll_next_unpin(cx))).await
-    {
+    while let Some(event) = merged.next().await {
         match event {
             Event::Item("sound", day) => sound.add(&day?),
             Event::Item(_, day) => others += u64::from(day.is_ok()),

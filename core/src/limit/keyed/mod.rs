@@ -1,0 +1,241 @@
+//! A limiter for each key: for each customer, address or host the same quota of its own.
+//!
+//! # Laws
+//!
+//! 1. Each key has a bucket of its own, and a line of its own: all the laws of a [`RateLimiter`](super::RateLimiter) hold
+//!    for each.
+//! 2. As many keys are kept as may. A bucket that is full again is as good as a new one: only such keys are dropped, so
+//!    that nobody gains a token by it.
+//! 3. If none is full again, one more key is refused, with the time when the first may be.
+//!
+//! # Users' code under a lock
+//!
+//! `Hash` and `Eq` of the key run under the lock of the table, as in any map. They must not come back to the limiter. If
+//! they panic, nothing has changed. Keys are cloned and dropped outside of it.
+
+mod config;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    hash::Hash,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+pub use self::config::Config;
+use self::table::{Entry, Full, Gone, Table};
+use super::{
+    Acquire, AcquireError, Acquiring, Quota, TryAcquireError,
+    rate::{self, Bucket, Inner, Rate},
+};
+use crate::{ConfigError, rt::Rt};
+
+/// The same quota for each key of its own.
+///
+/// Clones are the same limiter. See the [module](self) for the laws.
+///
+/// # Examples
+///
+/// ```
+/// # seaworthy_core::testing::run(1, |rt| async move {
+/// use seaworthy_core::limit::{KeyedRateLimiter, Quota, keyed::Config};
+///
+/// let quota = Quota::per_second(5).burst(2);
+/// let per_customer = KeyedRateLimiter::<String>::new(&rt, quota, Config::default())?;
+/// let (ann, bob) = ("ann".to_owned(), "bob".to_owned());
+/// per_customer.try_acquire(&ann, 2)?;
+/// assert!(per_customer.try_acquire(&ann, 1).is_err());
+/// per_customer.try_acquire(&bob, 1)?;
+/// per_customer.acquire(&ann, 1).await?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// # }).unwrap();
+/// ```
+pub struct KeyedRateLimiter<K> {
+    shared: Arc<Shared<K>>,
+}
+
+struct Shared<K> {
+    rt: Rt,
+    epoch: Instant,
+    rate: Rate,
+    keys_max: usize,
+    /// Of those who wait for a key.
+    waiting: rate::Config,
+    table: Mutex<Table<K>>,
+}
+
+/// What there was for a key.
+enum Found {
+    Through,
+    NotYet(Duration),
+    /// Some wait.
+    Busy(Arc<Inner>),
+}
+
+impl<K: Hash + Eq + Clone> KeyedRateLimiter<K> {
+    /// A limiter without keys.
+    ///
+    /// # Errors
+    ///
+    /// If the quota or `config` is out of range, by field. It cannot be paused.
+    pub fn new(rt: &Rt, quota: Quota, config: Config) -> Result<Self, ConfigError> {
+        config.check(&quota)?;
+        let Config { keys_max, idle_after, waiters_max, catch_up_max } = config;
+        let rate = Rate::new(&quota).ok_or_else(config::paused)?;
+        let idle_after = u64::try_from(idle_after.as_nanos()).unwrap_or(u64::MAX);
+        let seed = rt.rng("limit.keys").next_u64();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                rt: rt.clone(),
+                epoch: rt.now(),
+                rate,
+                keys_max,
+                waiting: rate::Config { quota, waiters_max, catch_up_max },
+                table: Mutex::new(Table::new(rate, keys_max, idle_after, seed)),
+            }),
+        })
+    }
+
+    /// Takes `n` tokens of `key` if there are as many and nobody waits for them.
+    ///
+    /// It reads the clock once.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and when to come back.
+    pub fn try_acquire(&self, key: &K, n: u32) -> Result<(), TryAcquireError> {
+        let Shared { rate, keys_max, .. } = &*self.shared;
+        if n == 0 {
+            return Ok(());
+        }
+        if n > rate.burst {
+            return Err(TryAcquireError::TooMany { asked: n, burst: rate.burst });
+        }
+        let now = self.shared.now();
+        let found = self.shared.with(key, now, |entry| match &entry.waiters {
+            None => entry.take(rate, now, n).map_or_else(Found::NotYet, |()| Found::Through),
+            Some(waiters) => Found::Busy(Arc::clone(waiters)),
+        });
+        match found {
+            Ok(Found::Through) => Ok(()),
+            Ok(Found::NotYet(retry_after)) => Err(TryAcquireError::NoRoomYet { retry_after }),
+            Ok(Found::Busy(waiters)) => waiters.try_acquire(n),
+            Err(retry_after) => Err(TryAcquireError::TooManyKeys { keys_max: *keys_max, retry_after }),
+        }
+    }
+
+    /// Waits for `n` tokens of `key`: first come, first served, apart from other keys.
+    ///
+    /// # Errors
+    ///
+    /// At once, if `n` is more than the burst, as many wait for the key as may, or there is no room for one more key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped at any point, its place or its slot goes to the next in line.
+    pub async fn acquire(&self, key: &K, n: u32) -> Result<(), AcquireError> {
+        self.acquire_with(key, n, Acquire::default()).await
+    }
+
+    /// As [`acquire`](Self::acquire), with a deadline and a priority.
+    ///
+    /// # Errors
+    ///
+    /// At once also if the wait would end after the deadline. See
+    /// [`RateLimiter::acquire_with`](super::RateLimiter::acquire_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped at any point, its place or its slot goes to the next in line.
+    pub async fn acquire_with(&self, key: &K, n: u32, how: Acquire) -> Result<(), AcquireError> {
+        let Shared { rate, keys_max, .. } = &*self.shared;
+        if n == 0 {
+            return Ok(());
+        }
+        if n > rate.burst {
+            return Err(AcquireError::TooMany { asked: n, burst: rate.burst });
+        }
+        let now = self.shared.now();
+        let waiters = self.shared.with(key, now, |entry| {
+            if entry.waiters.is_none() && entry.take(rate, now, n).is_ok() {
+                return None;
+            }
+            let waiters = entry.waiters.get_or_insert_with(|| self.shared.waiters(entry.bucket));
+            Some(Arc::clone(waiters))
+        });
+        match waiters {
+            Ok(None) => Ok(()),
+            Ok(Some(waiters)) => Acquiring::new(&waiters, n, how).await,
+            Err(retry_after) => Err(AcquireError::TooManyKeys { keys_max: *keys_max, retry_after }),
+        }
+    }
+
+    /// How many keys there are, and how many have gone.
+    pub fn stats(&self) -> Stats {
+        let table = self.shared.table.lock();
+        Stats { keys: table.len(), evicted: table.evicted }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Shared<K> {
+    /// Does something with the entry of `key`, which is made if there is none. If there is no room for it, says when there
+    /// may be.
+    fn with<T>(&self, key: &K, now: u64, act: impl FnOnce(&mut Entry<K>) -> T) -> Result<T, Duration> {
+        let mut gone = Gone::default();
+        let mut table = self.table.lock();
+        if let Some(entry) = table.find(key) {
+            entry.rest(&mut gone);
+            return Ok(act(entry));
+        }
+        drop(table);
+        let keys = [key.clone(), key.clone()];
+        let mut table = self.table.lock();
+        // It may have come in between.
+        if let Some(entry) = table.find(key) {
+            return Ok(act(entry));
+        }
+        if let Err(Full { until }) = table.make_room(now, &mut gone) {
+            drop(table);
+            tracing::debug!(name: "seaworthy.limit.keys_full", keys_max = self.keys_max, "one more key is refused");
+            return Err(Duration::from_nanos(until.saturating_sub(now)));
+        }
+        Ok(act(table.insert(now, keys)))
+    }
+
+    /// For a key for which some are to wait.
+    fn waiters(&self, bucket: Bucket) -> Arc<Inner> {
+        Arc::new(Inner::with_bucket(&self.rt, &self.waiting, self.epoch, bucket))
+    }
+
+    fn now(&self) -> u64 {
+        rate::nanos(self.epoch, self.rt.now())
+    }
+}
+
+impl<K> Clone for KeyedRateLimiter<K> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<K> fmt::Debug for KeyedRateLimiter<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedRateLimiter").field("quota", &self.shared.waiting.quota).finish_non_exhaustive()
+    }
+}
+
+/// How many keys a [`KeyedRateLimiter`] keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How many keys there are.
+    pub keys: usize,
+    /// How many have gone, because they were idle.
+    pub evicted: u64,
+}

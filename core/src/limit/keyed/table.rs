@@ -1,0 +1,173 @@
+//! The keys, each with its bucket. Time is nanoseconds since the limiter's epoch.
+//!
+//! A bucket that is full again is as good as a new one, so its key can go. When that may be is kept in a heap, one entry a
+//! key, which is put right only when it comes to the top: using a key costs nothing there.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, binary_heap::PeekMut},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use slab::Slab;
+
+use crate::limit::rate::{Bucket, Inner, Rate};
+
+#[derive(Debug)]
+pub(super) struct Table<K> {
+    rate: Rate,
+    keys_max: usize,
+    idle_after: u64,
+    places: HashMap<K, usize, Seeded>,
+    entries: Slab<Entry<K>>,
+    /// When each bucket was to be full again, at the earliest.
+    full_at: BinaryHeap<Reverse<(u64, usize)>>,
+    pub(super) evicted: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry<K> {
+    key: K,
+    pub(super) bucket: Bucket,
+    /// The limiter of this key alone, while some wait for it. It has the bucket then.
+    pub(super) waiters: Option<Arc<Inner>>,
+}
+
+/// What is not needed any more: to be dropped when the lock is released.
+#[derive(Debug)]
+pub(super) struct Gone<K> {
+    entries: Vec<(Option<K>, Entry<K>)>,
+    waiters: Vec<Arc<Inner>>,
+}
+
+/// As many keys are kept as may be, and none is full again before this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full {
+    pub(super) until: u64,
+}
+
+/// How many idle keys go for each that comes.
+const SWEPT_MAX: usize = 2;
+/// How soon to look again at a key for which some wait.
+const LOOK_AGAIN: u64 = 1_000_000_000;
+
+impl<K: Hash + Eq> Table<K> {
+    pub(super) fn new(rate: Rate, keys_max: usize, idle_after: u64, seed: u64) -> Self {
+        Self {
+            rate,
+            keys_max,
+            idle_after,
+            places: HashMap::with_hasher(Seeded::new(seed)),
+            entries: Slab::new(),
+            full_at: BinaryHeap::new(),
+            evicted: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn find(&mut self, key: &K) -> Option<&mut Entry<K>> {
+        let place = *self.places.get(key)?;
+        self.entries.get_mut(place)
+    }
+
+    /// Makes room for one more key. Drop those that had to go when the lock is released.
+    pub(super) fn make_room(&mut self, now: u64, gone: &mut Gone<K>) -> Result<(), Full> {
+        for _ in 0..SWEPT_MAX {
+            self.sweep(now.checked_sub(self.idle_after), now, gone);
+        }
+        while self.entries.len() >= self.keys_max {
+            let until = self.full_at.peek().map_or(now, |Reverse((full_at, _))| *full_at);
+            if until > now {
+                return Err(Full { until });
+            }
+            // It goes, or it is put right and is not on top any more.
+            self.sweep(Some(now), now, gone);
+        }
+        Ok(())
+    }
+
+    /// Adds a key that is not there, for which there is room. It is kept twice.
+    pub(super) fn insert(&mut self, now: u64, [key, twin]: [K; 2]) -> &mut Entry<K> {
+        let entry = Entry { key, bucket: Bucket::default(), waiters: None };
+        // First what calls the key's own code: if that panics, nothing has changed.
+        self.places.insert(twin, self.entries.vacant_key());
+        let place = self.entries.insert(entry);
+        self.full_at.push(Reverse((now, place)));
+        &mut self.entries[place]
+    }
+
+    /// Takes the key out that was to be full first, if it has been full since `before`; if it is not, puts that right.
+    fn sweep(&mut self, before: Option<u64>, now: u64, gone: &mut Gone<K>) {
+        let (Some(before), Some(mut top)) = (before, self.full_at.peek_mut()) else { return };
+        let Reverse((full_at, place)) = &mut *top;
+        let Some(entry) = self.entries.get_mut(*place).filter(|_| *full_at <= before) else { return };
+        entry.rest(gone);
+        if entry.waiters.is_some() {
+            *full_at = now.saturating_add(LOOK_AGAIN);
+            return;
+        }
+        let actual = self.rate.nanos(entry.bucket.full_at);
+        if actual > before {
+            *full_at = actual;
+            return;
+        }
+        let place = *place;
+        // First what calls the key's own code: if that panics, nothing has changed.
+        let twin = self.places.remove_entry(&entry.key).map(|(twin, _)| twin);
+        PeekMut::pop(top);
+        gone.entries.push((twin, self.entries.remove(place)));
+        self.evicted += 1;
+    }
+}
+
+impl<K> Entry<K> {
+    /// Takes `tokens` if there are as many, or says how long that will take.
+    pub(super) fn take(&mut self, rate: &Rate, now: u64, tokens: u32) -> Result<(), Duration> {
+        let (ticks, tokens) = (rate.ticks(now), u64::from(tokens));
+        let due = self.bucket.due(rate, ticks, tokens);
+        if due > ticks {
+            return Err(Duration::from_nanos(rate.nanos(due - ticks)));
+        }
+        self.bucket.take(rate, ticks, tokens);
+        Ok(())
+    }
+
+    /// Takes the bucket back if nobody waits any more: whoever waits holds on to the limiter.
+    pub(super) fn rest(&mut self, gone: &mut Gone<K>) {
+        if let Some(waiters) = self.waiters.take_if(|waiters| Arc::strong_count(waiters) == 1) {
+            self.bucket = waiters.bucket();
+            gone.waiters.push(waiters);
+        }
+    }
+}
+
+impl<K> Default for Gone<K> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), waiters: Vec::new() }
+    }
+}
+
+/// SipHash, from a seed of the runtime: keys come from outside, and whoever chooses them must not choose their places.
+#[derive(Clone, Debug)]
+struct Seeded(DefaultHasher);
+
+impl Seeded {
+    fn new(seed: u64) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(seed);
+        Self(hasher)
+    }
+}
+
+impl BuildHasher for Seeded {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        self.0.clone()
+    }
+}

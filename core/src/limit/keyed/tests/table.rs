@@ -1,0 +1,62 @@
+//! The table against a map without bounds: an evicted key must not matter.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::super::table::{Gone, Table};
+use crate::limit::{
+    Quota,
+    rate::{Bucket, Rate},
+};
+
+proptest! {
+    #[test]
+    fn nobody_gains_a_token_by_eviction(
+        steps in prop::collection::vec((0..400_u64, 0..12_u32, 1..3_u32), 0..400),
+        keys_max in 1..8_usize,
+        idle_after in 0..600_u64,
+    ) {
+        let quota = Quota::per(1, std::time::Duration::from_nanos(100)).burst(3);
+        let rate = Rate::new(&quota).expect("not paused");
+        let mut table = Table::new(rate, keys_max, idle_after, 7);
+        let mut model: BTreeMap<u32, Bucket> = BTreeMap::new();
+        let mut now = 0;
+        for (pause, key, tokens) in steps {
+            now += pause;
+            let mut gone = Gone::default();
+            let is_full_again = |bucket: &Bucket| rate.nanos(bucket.full_at) <= now;
+            if table.find(&key).is_none() {
+                match table.make_room(now, &mut gone) {
+                    Ok(()) => {
+                        prop_assert!(model.get(&key).is_none_or(is_full_again), "it was evicted too early");
+                        table.insert(now, [key, key]);
+                    }
+                    Err(full) => {
+                        // All that are kept are in use, and the first is free no earlier than told.
+                        prop_assert_eq!(table.len(), keys_max);
+                        let mut first = u64::MAX;
+                        for (key, bucket) in &model {
+                            if table.find(key).is_some() {
+                                prop_assert!(!is_full_again(bucket));
+                                first = first.min(rate.nanos(bucket.full_at));
+                            }
+                        }
+                        prop_assert!(full.until > now && full.until <= first);
+                        continue;
+                    }
+                }
+            }
+            let entry = table.find(&key).expect("it is there");
+            let bucket = model.entry(key).or_default();
+            let ticks = rate.ticks(now);
+            let due = bucket.due(&rate, ticks, u64::from(tokens));
+            let taken = entry.take(&rate, now, tokens);
+            prop_assert_eq!(taken.is_ok(), due <= ticks, "key {} at {}", key, now);
+            if taken.is_ok() {
+                bucket.take(&rate, ticks, u64::from(tokens));
+            }
+            prop_assert!(table.len() <= keys_max);
+        }
+    }
+}

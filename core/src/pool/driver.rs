@@ -1,0 +1,255 @@
+//! The driver: it locks, tells the machine what happened, and carries out what the machine says once the lock is
+//! released. No code of a user runs under the lock: no future, destructor, waker, `Display` or method of the manager.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use event_listener::Event;
+use parking_lot::Mutex;
+use slab::Slab;
+
+use super::{
+    AcquireError, Config, ConnectError, Manager, Phase, TimedOut,
+    close::Leaving,
+    config::limit,
+    connect::Connecting,
+    state::{Departure, Effects, Machine, NEVER, Now, nanos},
+    stats::Reason,
+};
+use crate::rt::{Panic, Rt, Scope, Task};
+
+pub(super) type Conn<M> = Box<<M as Manager>::Connection>;
+pub(super) type Changes<M> = Effects<Conn<M>, Waker>;
+
+/// What a pool, its leases and its tasks share.
+pub(super) struct Inner<M: Manager> {
+    pub(super) state: Mutex<State<M>>,
+    /// The machine's own, to be read without the lock.
+    pub(super) tick: AtomicU32,
+    /// Whether somebody waited when it was looked at last: what to try first.
+    pub(super) is_busy: AtomicBool,
+    epoch: Instant,
+    pub(super) rt: Rt,
+    pub(super) manager: M,
+    pub(super) limits: Limits,
+    /// The maintenance task is needed earlier than it knows.
+    pub(super) nudge: Event,
+    /// The counts have changed, for those in [`State::watchers`].
+    pub(super) changed: Event,
+    pub(super) connects: Scope,
+    pub(super) maintenance: Mutex<Option<Task<()>>>,
+}
+
+pub(super) struct State<M: Manager> {
+    pub(super) machine: Machine<Conn<M>, Waker>,
+    /// Why the last connect failed, if none has succeeded since.
+    pub(super) last_error: Option<Arc<ConnectError<M::Error>>>,
+    /// How many watch [`Inner::changed`].
+    pub(super) watchers: usize,
+    /// How many open connections are asked for by those who warm the pool.
+    pub(super) warmers: Slab<usize>,
+}
+
+pub(super) struct Limits {
+    /// In nanoseconds.
+    pub(super) acquire: u64,
+    pub(super) connect: Option<Duration>,
+    pub(super) check: Option<Duration>,
+    pub(super) close: Option<Duration>,
+}
+
+impl<M: Manager> Inner<M> {
+    pub(super) fn new(rt: &Rt, manager: M, config: &Config) -> Self {
+        let epoch = rt.now();
+        let state = State {
+            machine: Machine::new(epoch, config, rt.rng("pool")),
+            last_error: None,
+            watchers: 0,
+            warmers: Slab::new(),
+        };
+        let limits = Limits {
+            acquire: limit(config.acquire_timeout).map_or(NEVER, nanos),
+            connect: limit(config.connect_timeout),
+            check: limit(config.check_timeout),
+            close: limit(config.close_timeout),
+        };
+        Self {
+            state: Mutex::new(state),
+            tick: AtomicU32::new(0),
+            is_busy: AtomicBool::new(false),
+            epoch,
+            rt: rt.clone(),
+            manager,
+            limits,
+            nudge: Event::new(),
+            changed: Event::new(),
+            connects: Scope::new(rt),
+            maintenance: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.at(self.rt.now())
+    }
+
+    pub(super) fn at(&self, instant: Instant) -> Now {
+        Now::new(self.epoch, instant)
+    }
+
+    /// The instant of a machine's time, if there is one.
+    pub(super) fn instant(&self, nanos: u64) -> Option<Instant> {
+        (nanos != NEVER).then(|| self.epoch.checked_add(Duration::from_nanos(nanos)))?
+    }
+
+    /// Makes a change, and does what follows from it.
+    pub(super) fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut State<M>, &mut Changes<M>) -> T) -> T {
+        let mut effects = Effects::default();
+        let mut state = self.state.lock();
+        let value = change(&mut state, &mut effects);
+        let nudge = state.machine.take_earlier();
+        let watched = effects.changed && state.watchers > 0;
+        self.is_busy.store(state.machine.is_busy(), Ordering::Relaxed);
+        drop(state);
+        if nudge {
+            self.nudge.notify(usize::MAX);
+        }
+        if watched {
+            self.changed.notify(usize::MAX);
+        }
+        self.carry_out(effects);
+        value
+    }
+
+    fn carry_out(self: &Arc<Self>, mut effects: Changes<M>) {
+        for index in std::mem::take(&mut effects.connects) {
+            self.connects.spawn("pool.connect", Connecting::new(self, index).run());
+        }
+        for departure in std::mem::take(&mut effects.departures) {
+            self.depart(departure);
+        }
+        for waker in effects.take_wakers() {
+            self.quietly("a waker", || waker.wake());
+        }
+    }
+
+    fn depart(self: &Arc<Self>, departure: Departure<Conn<M>>) {
+        let Departure { index, connection, reason } = departure;
+        tracing::debug!(name: "seaworthy.pool.retired", ?reason, "a connection retires");
+        let leaving = Leaving::new(self, index, connection);
+        if reason.is_graceful() {
+            self.rt.spawn("pool.close", leaving.say_goodbye()).detach();
+        } else {
+            leaving.drop_now();
+        }
+    }
+
+    /// A connection comes back.
+    #[inline]
+    pub(super) fn take_back(self: &Arc<Self>, index: usize, mut connection: Conn<M>) {
+        if self.is_broken(&mut connection) {
+            return self.give_up(index, connection, Some(Reason::Broken));
+        }
+        if self.is_busy.load(Ordering::Relaxed) {
+            return self.hand_on(index, connection);
+        }
+        let kept = self.state.lock().machine.keep(index, connection);
+        if let Err(connection) = kept {
+            self.give_up(index, connection, None);
+        }
+    }
+
+    /// A connection comes back for somebody who waits.
+    #[inline(never)]
+    fn hand_on(self: &Arc<Self>, index: usize, connection: Conn<M>) {
+        let now = self.rt.now();
+        let handed = self.state.lock().machine.pass_on(now, index, connection);
+        match handed {
+            Ok(waker) => waker.into_iter().for_each(|waker| self.quietly("a waker", || waker.wake())),
+            Err(connection) => self.give_up(index, connection, None),
+        }
+    }
+
+    /// A connection comes back for somebody who waits, or is of no more use.
+    #[inline(never)]
+    pub(super) fn give_up(self: &Arc<Self>, index: usize, connection: Conn<M>, reason: Option<Reason>) {
+        let now = self.now();
+        self.change(|state, effects| state.machine.give_back(now, index, connection, reason, effects));
+    }
+
+    #[inline]
+    fn is_broken(&self, connection: &mut M::Connection) -> bool {
+        match catch_unwind(AssertUnwindSafe(|| self.manager.is_broken(connection))) {
+            Ok(is_broken) => is_broken,
+            Err(payload) => {
+                self.report_panic("Manager::is_broken", payload);
+                true
+            }
+        }
+    }
+
+    /// Runs code of a user that must not harm the thread that came by.
+    pub(super) fn quietly(&self, what: &'static str, work: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
+            self.report_panic(what, payload);
+        }
+    }
+
+    /// Counts and logs a panic in code of a user, and says what it said.
+    #[cold]
+    pub(super) fn report_panic(&self, what: &'static str, payload: Box<dyn Any + Send>) -> String {
+        self.state.lock().machine.count_panic();
+        let panic = Panic::new(what, payload);
+        let message = panic.message();
+        tracing::warn!(name: "seaworthy.pool.panicked", what, message, "code that the pool called panicked");
+        message
+    }
+
+    /// Lends no more, and ends all that is not lent. What is follows when it comes back.
+    pub(super) fn close_now(self: &Arc<Self>) {
+        let was_open = self.change(|state, effects| state.machine.close(effects));
+        if was_open {
+            // Connects that nobody wants any more. They are dropped by their executor.
+            drop(self.connects.cancel());
+        }
+    }
+
+    /// A task of the pool was dropped unfinished, so the runtime has ended, and would drop all that come after it.
+    pub(super) fn runtime_has_ended(self: &Arc<Self>) {
+        self.close_now();
+    }
+
+    /// What a caller is told whose time is over.
+    pub(super) fn timed_out(&self, called: Instant, phase: Option<Phase>) -> AcquireError<M::Error> {
+        let now = self.now();
+        let state = self.state.lock();
+        let situation = state.machine.situation(now);
+        let last_connect_error = state.last_error.clone();
+        drop(state);
+        let timed_out = TimedOut {
+            phase: phase.unwrap_or(situation.phase),
+            waited: now.instant.saturating_duration_since(called),
+            waiting: situation.waiting,
+            in_use: situation.in_use,
+            max: situation.max,
+            oldest: situation.oldest,
+            last_connect_error,
+        };
+        let TimedOut { phase, waited, waiting, in_use, .. } = timed_out;
+        tracing::debug!(
+            name: "seaworthy.pool.timed_out", ?phase, ?waited, waiting, in_use, "no connection in time"
+        );
+        AcquireError::TimedOut(Box::new(timed_out))
+    }
+
+    pub(super) fn tick(&self) -> u32 {
+        self.tick.load(Ordering::Relaxed)
+    }
+}

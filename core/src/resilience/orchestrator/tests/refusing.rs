@@ -1,0 +1,64 @@
+//! Law 4: plans that make no sense, and configs that do not either.
+
+use super::{super::*, config, once, orchestrator};
+use crate::{ConfigError, rt::Rt, testing::run};
+
+async fn refused(rt: &Rt, config: Config, nodes: impl IntoIterator<Item = Node>) -> PlanError {
+    let mut plan = Plan::<(), ()>::new();
+    for node in nodes {
+        plan.add(node, &once(rt), |_| async { panic!("it must not start") });
+    }
+    let orchestrator = Orchestrator::new(rt, config).unwrap();
+    let error = orchestrator.run(plan).await.unwrap_err();
+    assert_eq!(orchestrator.stats(), Stats::default(), "nothing was begun");
+    error
+}
+
+#[test]
+fn a_plan_that_makes_no_sense_is_refused_by_name() {
+    run(1, |rt| async move {
+        let node = Node::new;
+        let error = refused(&rt, config(), [node("a"), node("b"), node("a")]).await;
+        assert_eq!(error.to_string(), "two tasks are named `a`; names tell tasks apart, give each its own");
+        let error = refused(&rt, config(), [node("a"), node("b").after(["a", "x"])]).await;
+        assert_eq!(error.to_string(), "`b` comes after `x`, which is not in the plan");
+        let cycle = [node("a").after(["d"]), node("b").after(["a", "c"]), node("c").after(["b"]), node("d")];
+        let error = refused(&rt, config(), cycle).await;
+        assert_eq!(error.to_string(), "no task of this cycle could ever start: `b` after `c` after `b`");
+        let error = refused(&rt, config(), [node("self").after(["self"])]).await;
+        assert_eq!(error.to_string(), "no task of this cycle could ever start: `self` after `self`");
+        let error = refused(&rt, Config { tasks_max: 1, ..config() }, [node("a"), node("b")]).await;
+        assert_eq!(error, PlanError::TooManyTasks { tasks: 2, tasks_max: 1 });
+        let error = refused(&rt, Config { mode: Mode::Quorum(3), ..config() }, [node("a"), node("b")]).await;
+        assert_eq!(error, PlanError::Quorum { quorum: 3, tasks: 2 });
+        let two = [node("a").calls("one"), node("b").calls("two")];
+        let error = refused(&rt, Config { dependencies_max: 1, ..config() }, two).await;
+        assert!(matches!(error, PlanError::TooManyDependencies(_)));
+    });
+}
+
+#[test]
+fn a_plan_without_tasks_is_done() {
+    run(1, |rt| async move {
+        let report = orchestrator(&rt, Mode::CollectAll).run(Plan::<(), ()>::new()).await.unwrap();
+        assert!(report.is_met && report.tasks.is_empty());
+    });
+}
+
+#[test]
+fn nonsense_is_refused_by_field() {
+    run(1, |rt| async move {
+        let refused =
+            |config| Orchestrator::new(&rt, config).map(drop).map_err(|ConfigError { field, .. }| field);
+        for value in [0, 1_000_001] {
+            let field = refused(Config { concurrency: value, ..config() });
+            assert_eq!(field, Err("resilience::orchestrator::Config::concurrency"));
+            let field = refused(Config { tasks_max: value, ..config() });
+            assert_eq!(field, Err("resilience::orchestrator::Config::tasks_max"));
+            let field = refused(Config { dependencies_max: value, ..config() });
+            assert_eq!(field, Err("resilience::orchestrator::Config::dependencies_max"));
+        }
+        let field = refused(Config { mode: Mode::Quorum(0), ..config() });
+        assert_eq!(field, Err("resilience::orchestrator::Config::mode"));
+    });
+}
