@@ -9,6 +9,7 @@ mod options;
 mod pool;
 mod record;
 mod resilience;
+mod streams;
 mod summary;
 mod tasks;
 mod text;
@@ -32,10 +33,12 @@ use super::{
 };
 
 /// Every chapter, in order.
-const CHAPTERS: &[Chapter] = &[event_loop::CHAPTER, tasks::CHAPTER, pool::CHAPTER, resilience::CHAPTER];
+const CHAPTERS: &[Chapter] =
+    &[event_loop::CHAPTER, tasks::CHAPTER, pool::CHAPTER, streams::CHAPTER, resilience::CHAPTER];
 
 /// The modules whose warnings are no news: chapters make them fail and say so.
-pub(crate) const STAGED: &[&str] = &["seaworthy_core::pool", "seaworthy_core::resilience"];
+pub(crate) const STAGED: &[&str] =
+    &["seaworthy_core::pool", "seaworthy_core::resilience", "seaworthy_core::stream"];
 
 /// How long a chapter may take to put its things away after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(5);

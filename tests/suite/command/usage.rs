@@ -83,6 +83,8 @@ fn the_list_names_every_chapter_and_runs_none() {
     let chapters = [
         "1  event-loop", //
         "2  tasks",
+        "3  pool",
+        "4  streams",
         "7  resilience",
     ];
     assert_eq!(names.len(), chapters.len(), "{out}");
