@@ -10,6 +10,8 @@
 //! |---|---|
 //! | [`resilience`] | retries, circuit breakers, policies over them, orchestrated tasks |
 //! | [`rt`] | tasks, scopes, cancelling, timeouts, connections, random numbers |
+//! | [`pool`] | connections to share, bounded, in order, with reasons |
+//! | [`stream`] | merging, generators, batches, concurrent mapping |
 //! | [`limit`] | so much per second, for all or for each key; so many at once |
 //! | [`task`] | a task manager with a bound and priorities that age; a priority queue |
 //! | [`time`] | deadlines that are passed on, pauses that grow |
