@@ -98,7 +98,7 @@ fn side_by_side(settings: Settings, tokio: &OnTokio) -> Table {
         .pinned()
         .ours("Retry::run", |meter| timed(meter, &mut || tokio.block_on(ours(calls, false, &plain))))
         .ours("Retry::run with a budget", |meter| {
-            timed(meter, &mut || tokio.block_on(ours(calls, false, &budgeted)))
+            timed(meter, &mut || tokio.block_on(ours(calls, false, &budgeted)));
         })
         .peer("backon", |meter| timed(meter, &mut || tokio.block_on(backon(calls, false))))
         .reference("the bare future", |meter| timed(meter, &mut || tokio.block_on(bare(calls, false))))
