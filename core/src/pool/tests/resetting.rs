@@ -1,6 +1,9 @@
 //! What a holder left dirty is reset before it is lent again (sqlx #4393, #4385; asyncpg PR #1191).
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use super::{
     super::{Config, Pool, TryGetError},
@@ -45,7 +48,7 @@ fn a_reset_that_fails_or_hangs_costs_the_connection_and_its_place_serves_the_nex
             leave_dirty(&pool).await;
             let start = rt.now();
             assert_eq!(pool.get().await.unwrap().number, 1);
-            assert_eq!(rt.now() - start, if hangs { SECOND * 2 } else { SECOND * 0 });
+            assert_eq!(rt.now() - start, if hangs { SECOND * 2 } else { Duration::ZERO });
             let stats = pool.stats();
             assert_eq!((stats.retired.reset_failed, stats.checking), (1, 0));
             assert_eq!(backend.closes.load(Relaxed), 0, "there was nobody to say goodbye to");
