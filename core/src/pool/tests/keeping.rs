@@ -95,6 +95,20 @@ fn idle_connections_are_checked_in_the_background_one_at_a_time() {
 }
 
 #[test]
+fn a_keepalive_that_takes_long_holds_up_no_more_than_one_connection() {
+    testing::run(1, |rt| async move {
+        let config = Config { keepalive: Some(MINUTE), check_timeout: None, ..calm() };
+        let (pool, backend) = pool(&rt, config);
+        pool.warm(3).await.unwrap();
+        *backend.check_takes.lock() = MINUTE;
+        // The pool is looked after every quarter of a minute.
+        rt.sleep(MINUTE + SECOND * 50).await;
+        assert_eq!((pool.stats().checking, pool.stats().idle), (1, 2));
+        assert_sound(&pool, &backend);
+    });
+}
+
+#[test]
 fn what_was_checked_in_the_background_is_not_checked_again_and_still_idle() {
     testing::run(1, |rt| async move {
         let config = Config {
