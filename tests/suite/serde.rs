@@ -98,15 +98,16 @@ fn durations_are_text_and_missing_fields_keep_their_defaults() {
     let order = stream::Order::AsCompleted;
     assert_eq!(concurrency, stream::Concurrency { tasks_max: 3, order, ..stream::Concurrency::default() });
     let config: pool::Config = read(
-        r#"{ "max": 3, "acquire_timeout": "2s", "idle_timeout": null, "order": "fifo", "lifetime_jitter": "0s",
-             "connect_backoff": { "initial": "1s" } }"#,
+        r#"{ "max": 3, "acquire_timeout": "2s", "idle_timeout": null, "order": "fifo", "lifetime_jitter_percent": 0,
+             "check": { "after_idle": "1m" }, "connect_backoff": { "initial": "1s" } }"#,
     );
     let expected = pool::Config {
         max: 3,
         acquire_timeout: Some(Duration::from_secs(2)),
         idle_timeout: None,
         order: pool::Order::Fifo,
-        lifetime_jitter: Duration::ZERO,
+        lifetime_jitter_percent: 0,
+        check: pool::Check::AfterIdle(Duration::from_secs(60)),
         connect_backoff: time::Backoff { initial: Duration::from_secs(1), ..time::Backoff::default() },
         ..pool::Config::default()
     };

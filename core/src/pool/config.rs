@@ -4,7 +4,7 @@ use crate::{ConfigError, time::Backoff};
 
 /// How a [`Pool`](super::Pool) works. Checked once, when the pool is made.
 ///
-/// For every duration `None` and zero mean unlimited: never.
+/// For every optional duration `None` and zero mean unlimited: never.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -29,10 +29,9 @@ pub struct Config {
     pub connect_concurrency: usize,
     /// The pause after a failed connect, before the next one. Default: that of [`Backoff`].
     pub connect_backoff: Backoff,
-    /// A connection that was idle for so long is [checked](super::Manager::check) before it is lent. Default: 30 s.
-    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
-    pub check_after_idle: Option<Duration>,
-    /// How long a check may take; then the connection is given up. Default: 5 s.
+    /// When a connection is [checked](super::Manager::check) before it is lent. Default: after 30 s of idleness.
+    pub check: Check,
+    /// How long a check or a [reset](super::Manager::reset) may take; then the connection is given up. Default: 5 s.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
     pub check_timeout: Option<Duration>,
     /// How long a [`Manager::close`](super::Manager::close) may take; then the connection is dropped. Default: 5 s.
@@ -45,13 +44,17 @@ pub struct Config {
     /// How old a connection gets. Default: 30 min.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
     pub lifetime_max: Option<Duration>,
-    /// By how much less than `lifetime_max` a connection may live, drawn at its birth, so that those made together do not
-    /// end together. At most `lifetime_max`, if there is one. Default: 3 min.
-    #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
-    pub lifetime_jitter: Duration,
+    /// By how much less than `lifetime_max` a connection may live, in percent of it: drawn at its birth, so that those made
+    /// together do not end together. At most 50. Default: 10.
+    pub lifetime_jitter_percent: u8,
     /// How long a connection may be idle before it is closed. Default: 10 min.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
     pub idle_timeout: Option<Duration>,
+    /// An idle connection that was neither used nor checked for so long is [checked](super::Manager::check) in the
+    /// background, one at a time and the least needed first, so that firewalls do not forget it and those that died are
+    /// found before somebody needs them. It does not count as a use. Default: never.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub keepalive: Option<Duration>,
     /// How often a connection is lent; 0 is as often as one likes. Default: 0.
     pub uses_max: u64,
     /// How many may wait for a connection at once, at least 1; a [`get`](super::Pool::get) beyond fails at once. Whoever had
@@ -78,6 +81,25 @@ pub enum Order {
     Fifo,
 }
 
+/// When a connection is [checked](super::Manager::check) before it is lent. One that was just made never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Check {
+    /// Never: whoever uses it finds out.
+    Never,
+    /// If it was idle for so long, more than nothing. Cheap, and right for most.
+    AfterIdle(#[cfg_attr(feature = "serde", serde(with = "crate::time::text"))] Duration),
+    /// Before each lease, at the price of a question to the backend each time.
+    /// [`Pool::try_get`](super::Pool::try_get) gives nothing then.
+    Always,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self::AfterIdle(Duration::from_secs(30))
+    }
+}
+
 pub(super) const MAX_MAX: usize = 1_000_000;
 
 impl Default for Config {
@@ -89,13 +111,14 @@ impl Default for Config {
             connect_timeout: Some(Duration::from_secs(10)),
             connect_concurrency: 4,
             connect_backoff: Backoff::default(),
-            check_after_idle: Some(Duration::from_secs(30)),
+            check: Check::default(),
             check_timeout: Some(Duration::from_secs(5)),
             close_timeout: Some(Duration::from_secs(5)),
             handover_max: Some(Duration::from_secs(1)),
             lifetime_max: Some(Duration::from_secs(30 * 60)),
-            lifetime_jitter: Duration::from_secs(3 * 60),
+            lifetime_jitter_percent: 10,
             idle_timeout: Some(Duration::from_secs(10 * 60)),
+            keepalive: None,
             uses_max: 0,
             waiters_max: 10_000,
             order: Order::default(),
@@ -126,9 +149,13 @@ impl Config {
             let allowed = "more than nothing: a dead backend must not be asked without a pause";
             return Err(ConfigError::new("pool::Config::connect_backoff", "0s", allowed));
         }
-        if limit(self.lifetime_max).is_some_and(|lifetime| self.lifetime_jitter > lifetime) {
-            let jitter = format!("{:?}", self.lifetime_jitter);
-            return Err(ConfigError::new("pool::Config::lifetime_jitter", jitter, "at most `lifetime_max`"));
+        if self.check == Check::AfterIdle(Duration::ZERO) {
+            let allowed = "more than nothing; to check before each lease, say `Always`";
+            return Err(ConfigError::new("pool::Config::check", "AfterIdle(0s)", allowed));
+        }
+        if self.lifetime_jitter_percent > 50 {
+            let percent = usize::from(self.lifetime_jitter_percent);
+            return refused("pool::Config::lifetime_jitter_percent", percent, "at most 50");
         }
         Ok(())
     }

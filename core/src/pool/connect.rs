@@ -1,4 +1,7 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use futures::FutureExt;
 
@@ -34,14 +37,30 @@ impl<M: Manager> Connecting<M> {
                 });
             }
             Err(error) => {
+                let is_fatal = is_fatal(inner, &error);
                 let error = Arc::new(error);
                 let last_error = Some(Arc::clone(&error));
+                let fatal_error = is_fatal.then(|| Arc::clone(&error));
+                // Errors are dropped when the lock is released.
                 let _before = inner.change(|state, effects| {
-                    state.machine.connect_failed(now, index, effects);
-                    std::mem::replace(&mut state.last_error, last_error)
+                    state.machine.connect_failed(now, index, is_fatal, effects);
+                    let fatal = fatal_error.and_then(|error| state.fatal_error.replace(error));
+                    (fatal, std::mem::replace(&mut state.last_error, last_error))
                 });
-                tracing::warn!(name: "seaworthy.pool.connect_failed", %error, "a connect failed");
+                // Whoever waits is told: that is where the trouble is seen, if there is any.
+                tracing::info!(name: "seaworthy.pool.connect_failed", %error, is_fatal, "a connect failed");
             }
+        }
+    }
+}
+
+fn is_fatal<M: Manager>(inner: &Inner<M>, error: &ConnectError<M::Error>) -> bool {
+    let ConnectError::Failed(error) = error else { return false };
+    match catch_unwind(AssertUnwindSafe(|| inner.manager.is_fatal(error))) {
+        Ok(is_fatal) => is_fatal,
+        Err(payload) => {
+            inner.report_panic("Manager::is_fatal", payload);
+            false
         }
     }
 }

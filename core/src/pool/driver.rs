@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Waker,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,14 +18,18 @@ use parking_lot::Mutex;
 use slab::Slab;
 
 use super::{
-    AcquireError, Config, ConnectError, Manager, Phase, TimedOut,
+    AcquireError, Config, ConnectError, ConnectFailed, Manager, Phase, TimedOut,
+    aside::Aside,
     close::Leaving,
     config::limit,
     connect::Connecting,
-    state::{Departure, Effects, Machine, NEVER, Now, nanos},
+    state::{Departure, Effects, Leak, Machine, NEVER, Now, nanos},
     stats::Reason,
 };
-use crate::rt::{Panic, Rt, Scope, Task};
+use crate::{
+    rt::{Panic, Rt, Scope, Task},
+    time::Shown,
+};
 
 pub(super) type Conn<M> = Box<<M as Manager>::Connection>;
 pub(super) type Changes<M> = Effects<Conn<M>, Waker>;
@@ -52,10 +57,19 @@ pub(super) struct State<M: Manager> {
     pub(super) machine: Machine<Conn<M>, Waker>,
     /// Why the last connect failed, if none has succeeded since.
     pub(super) last_error: Option<Arc<ConnectError<M::Error>>>,
+    /// The last that was fatal, for those who were told and have not been polled since.
+    pub(super) fatal_error: Option<Arc<ConnectError<M::Error>>>,
     /// How many watch [`Inner::changed`].
     pub(super) watchers: usize,
     /// How many open connections are asked for by those who warm the pool.
     pub(super) warmers: Slab<usize>,
+}
+
+/// In which a connection comes back.
+enum Condition {
+    Good,
+    Dirty,
+    Broken,
 }
 
 pub(super) struct Limits {
@@ -72,6 +86,7 @@ impl<M: Manager> Inner<M> {
         let state = State {
             machine: Machine::new(epoch, config, rt.rng("pool")),
             last_error: None,
+            fatal_error: None,
             watchers: 0,
             warmers: Slab::new(),
         };
@@ -135,6 +150,16 @@ impl<M: Manager> Inner<M> {
         for departure in std::mem::take(&mut effects.departures) {
             self.depart(departure);
         }
+        if let Some((index, connection)) = effects.keepalive.take() {
+            let aside = Aside::new(self, index, connection, Reason::CheckCutShort);
+            self.rt.spawn("pool.keepalive", aside.check()).detach();
+        }
+        if let Some(Leak { location, age }) = effects.returned.take() {
+            tracing::info!(
+                name: "seaworthy.pool.leak_returned", %location, age = %Shown(age),
+                "a connection that was held for suspiciously long came back"
+            );
+        }
         for waker in effects.take_wakers() {
             self.quietly("a waker", || waker.wake());
         }
@@ -154,8 +179,14 @@ impl<M: Manager> Inner<M> {
     /// A connection comes back.
     #[inline]
     pub(super) fn take_back(self: &Arc<Self>, index: usize, mut connection: Conn<M>) {
-        if self.is_broken(&mut connection) {
-            return self.give_up(index, connection, Some(Reason::Broken));
+        if thread::panicking() {
+            // What its holder was doing with it is half done.
+            return self.give_up(index, connection, Some(Reason::Panicked));
+        }
+        match self.look_over(&mut connection) {
+            Condition::Good => {}
+            Condition::Dirty => return self.reset(index, connection),
+            Condition::Broken => return self.give_up(index, connection, Some(Reason::Broken)),
         }
         if self.is_busy.load(Ordering::Relaxed) {
             return self.hand_on(index, connection);
@@ -184,13 +215,33 @@ impl<M: Manager> Inner<M> {
         self.change(|state, effects| state.machine.give_back(now, index, connection, reason, effects));
     }
 
+    /// A connection comes back and has to be reset before it is lent again.
+    #[cold]
+    fn reset(self: &Arc<Self>, index: usize, connection: Conn<M>) {
+        let now = self.now();
+        let begun = self.change(|state, effects| state.machine.begin_reset(now, index, connection, effects));
+        if let Some(connection) = begun {
+            let aside = Aside::new(self, index, connection, Reason::ResetFailed);
+            self.rt.spawn("pool.reset", aside.reset()).detach();
+        }
+    }
+
     #[inline]
-    fn is_broken(&self, connection: &mut M::Connection) -> bool {
-        match catch_unwind(AssertUnwindSafe(|| self.manager.is_broken(connection))) {
-            Ok(is_broken) => is_broken,
+    fn look_over(&self, connection: &mut M::Connection) -> Condition {
+        let look = AssertUnwindSafe(|| {
+            if self.manager.is_broken(connection) {
+                Condition::Broken
+            } else if self.manager.needs_reset(connection) {
+                Condition::Dirty
+            } else {
+                Condition::Good
+            }
+        });
+        match catch_unwind(look) {
+            Ok(condition) => condition,
             Err(payload) => {
-                self.report_panic("Manager::is_broken", payload);
-                true
+                self.report_panic("Manager::is_broken or Manager::needs_reset", payload);
+                Condition::Broken
             }
         }
     }
@@ -226,6 +277,17 @@ impl<M: Manager> Inner<M> {
         self.close_now();
     }
 
+    /// What a caller is told who waited for a connect that is not worth another try.
+    pub(super) fn connect_failed(&self, called: Instant) -> AcquireError<M::Error> {
+        let waited = self.rt.now().saturating_duration_since(called);
+        let error = self.state.lock().fatal_error.clone();
+        match error {
+            Some(error) => AcquireError::ConnectFailed(ConnectFailed { error, waited }),
+            // There is one once somebody was told.
+            None => self.timed_out(called, Some(Phase::Connect)),
+        }
+    }
+
     /// What a caller is told whose time is over.
     pub(super) fn timed_out(&self, called: Instant, phase: Option<Phase>) -> AcquireError<M::Error> {
         let now = self.now();
@@ -244,7 +306,7 @@ impl<M: Manager> Inner<M> {
         };
         let TimedOut { phase, waited, waiting, in_use, .. } = timed_out;
         tracing::debug!(
-            name: "seaworthy.pool.timed_out", ?phase, ?waited, waiting, in_use, "no connection in time"
+            name: "seaworthy.pool.timed_out", ?phase, waited = %Shown(waited), waiting, in_use, "no connection in time"
         );
         AcquireError::TimedOut(Box::new(timed_out))
     }

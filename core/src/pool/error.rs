@@ -1,6 +1,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use super::Holder;
+use crate::time::Shown;
 
 /// Why a [`Pool::get`](super::Pool::get) gave no lease.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +10,9 @@ pub enum AcquireError<E: Error + 'static> {
     /// Time was over. It says what went on.
     #[error(transparent)]
     TimedOut(Box<TimedOut<E>>),
+    /// A connect failed in a way that another try would not mend: [`Manager::is_fatal`](super::Manager::is_fatal).
+    #[error(transparent)]
+    ConnectFailed(ConnectFailed<E>),
     /// As many callers wait as may.
     #[error(
         "{waiting} callers wait for a connection already and no more may; \
@@ -43,6 +47,19 @@ pub struct TimedOut<E: Error + 'static> {
     pub oldest: Option<Holder>,
     /// Why the last connect failed, if none succeeded since.
     pub last_connect_error: Option<Arc<ConnectError<E>>>,
+}
+
+/// A [`Pool::get`](super::Pool::get) that failed before its time because the manager called the error of a connect
+/// [fatal](super::Manager::is_fatal).
+///
+/// Its text says what the connect said, and its [`source`](Error::source) goes on with the cause of that.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectFailed<E: Error + 'static> {
+    /// Why the connect failed.
+    pub error: Arc<ConnectError<E>>,
+    /// For how long the caller had waited.
+    pub waited: Duration,
 }
 
 /// What a [`Pool::get`](super::Pool::get) waits for.
@@ -87,7 +104,7 @@ pub enum TryGetError {
     /// No connection is idle, or others wait for those that come back.
     #[error("no connection is idle; wait for one with `get`")]
     Busy,
-    /// Those that are idle were so for long and have to be checked first, which takes an await.
+    /// Those that are idle have to be checked first, which takes an await.
     #[error("the idle connections have to be checked first; `get` does that")]
     CheckDue,
     /// The pool was closed, or its runtime has ended.
@@ -130,7 +147,8 @@ impl<E: Error + 'static> fmt::Display for TimedOut<E> {
         let Self { phase, waited, waiting, in_use, max, oldest, last_connect_error } = self;
         write!(
             f,
-            "no connection within {waited:?}, {phase}; {in_use} of {max} in use, {waiting} others wait"
+            "no connection within {}, {phase}; {in_use} of {max} in use, {waiting} others wait",
+            Shown(*waited)
         )?;
         if let Some(oldest) = oldest {
             write!(f, "; the oldest lease is {oldest}")?;
@@ -139,6 +157,23 @@ impl<E: Error + 'static> fmt::Display for TimedOut<E> {
             write!(f, "; the last connect failed: {error}")?;
         }
         Ok(())
+    }
+}
+
+impl<E: Error + 'static> fmt::Display for ConnectFailed<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { error, waited } = self;
+        write!(
+            f,
+            "no connection can be made, and another try would not help (after {}): {error}",
+            Shown(*waited)
+        )
+    }
+}
+
+impl<E: Error + 'static> Error for ConnectFailed<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
     }
 }
 
@@ -154,10 +189,11 @@ impl<E: Error + 'static> AcquireError<E> {
         matches!(self, Self::TimedOut(_))
     }
 
-    /// Why the last connect failed, if that is why time was over.
+    /// Why the last connect failed, if that is why there is no lease.
     pub fn last_connect_error(&self) -> Option<&ConnectError<E>> {
         match self {
             Self::TimedOut(timed_out) => timed_out.last_connect_error.as_deref(),
+            Self::ConnectFailed(failed) => Some(&failed.error),
             _ => None,
         }
     }

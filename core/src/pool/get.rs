@@ -2,7 +2,7 @@ use std::{
     fmt,
     future::Future,
     ops::ControlFlow,
-    panic::{AssertUnwindSafe, Location},
+    panic::Location,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, Waker},
@@ -13,6 +13,7 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::{
     AcquireError, Lease, Manager, Phase,
+    aside::passes,
     driver::{Changes, Conn, Inner, State},
     state::{Claim, Enter, NEVER, Now, Request},
     stats::Reason,
@@ -106,8 +107,7 @@ impl<'a, M: Manager> Get<'a, M> {
         ControlFlow::Break(match entered {
             Enter::Leased(index, connection) => self.leased(index, connection),
             Enter::Check(index, connection) => {
-                let limit = self.check_limit(now);
-                self.stage = Stage::Checking(index, check(Arc::clone(inner), connection, limit).boxed());
+                self.check_first(now, index, connection);
                 return ControlFlow::Continue(());
             }
             Enter::Wait(place) => {
@@ -157,7 +157,12 @@ impl<'a, M: Manager> Get<'a, M> {
                 Poll::Pending
             }
             Claim::Again => return ControlFlow::Continue(()),
+            Claim::Check(index, connection) => {
+                self.check_first(inner.now(), index, connection);
+                return ControlFlow::Continue(());
+            }
             Claim::TimedOut => Poll::Ready(Err(inner.timed_out(self.called, None))),
+            Claim::ConnectFailed => Poll::Ready(Err(inner.connect_failed(self.called))),
             Claim::Closed => Poll::Ready(Err(AcquireError::Closed)),
         })
     }
@@ -185,6 +190,11 @@ impl<'a, M: Manager> Get<'a, M> {
         }
     }
 
+    fn check_first(&mut self, now: Now, index: usize, connection: Conn<M>) {
+        let limit = self.check_limit(now);
+        self.stage = Stage::Checking(index, check(Arc::clone(self.inner), connection, limit).boxed());
+    }
+
     /// How long a check may take.
     fn check_limit(&self, now: Now) -> Option<Duration> {
         let deadline = self.request.deadline;
@@ -204,46 +214,9 @@ async fn check<M: Manager>(
     mut connection: Conn<M>,
     limit: Option<Duration>,
 ) -> Checked<M> {
-    let check = AssertUnwindSafe(async { inner.manager.check(&mut connection).await }).catch_unwind();
-    let mut check = Box::pin(check);
-    let ended = match limit {
-        None => Ok(check.as_mut().await),
-        Some(limit) => inner.rt.timeout(limit, check.as_mut()).await,
-    };
-    inner.quietly("the drop of Manager::check", || drop(check));
-    let has_passed = match ended {
-        Ok(Ok(Ok(()))) => true,
-        Ok(Ok(Err(error))) => {
-            tracing::debug!(name: "seaworthy.pool.check_failed", %error, "an idle connection is no good any more");
-            false
-        }
-        Ok(Err(payload)) => {
-            inner.report_panic("Manager::check", payload);
-            false
-        }
-        Err(elapsed) => {
-            let limit = elapsed.limit;
-            tracing::debug!(name: "seaworthy.pool.check_failed", ?limit, "a check was not done in time");
-            false
-        }
-    };
+    let check = async { inner.manager.check(&mut connection).await };
+    let has_passed = passes(&inner, "Manager::check", limit, check).await;
     (connection, has_passed)
-}
-
-impl<M: Manager> Inner<M> {
-    /// A connection in its check is of no use any more. What there is of it goes first, then its place is free.
-    fn give_up_check(
-        self: &Arc<Self>,
-        index: usize,
-        reason: Reason,
-        what: &'static str,
-        remains: impl Sized,
-    ) {
-        self.state.lock().machine.check_failed(index, reason);
-        self.quietly(what, || drop(remains));
-        let now = self.now();
-        self.change(|state, effects| state.machine.gone(now, index, effects));
-    }
 }
 
 impl<M: Manager> Future for Get<'_, M> {

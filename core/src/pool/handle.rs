@@ -1,7 +1,8 @@
 use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
 use super::{
-    Acquire, CloseReport, Config, Get, Lease, Manager, Stats, TryGetError, WarmError,
+    Acquire, CloseReport, Config, Get, Info, Lease, Manager, Stats, TryGetError, WarmError,
+    aside::Aside,
     config::MAX_MAX,
     driver::{Inner, State},
     maintenance,
@@ -87,8 +88,9 @@ impl<M: Manager> Pool<M> {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](super::TimedOut) when time is over, which says what went on; if too many wait already; if the pool is
-    /// closed.
+    /// [`TimedOut`](super::TimedOut) when time is over, which says what went on;
+    /// [`ConnectFailed`](super::ConnectFailed) if a connect failed in a way that another try would not mend; if too many
+    /// wait already; if the pool is closed.
     ///
     /// # Cancel safety
     ///
@@ -199,6 +201,45 @@ impl<M: Manager> Pool<M> {
         self.inner().change(|state, effects| state.machine.expire_all(now, effects));
     }
 
+    /// Looks at the idle connections one after the other, and closes those for which `stays` says no: those to a server
+    /// that is to be drained, say. It runs without the lock, while the others may be lent. Connections that are leased, or
+    /// come back meanwhile, may be missed: see [`expire_all`](Self::expire_all) for those.
+    ///
+    /// # Panics
+    ///
+    /// If `stays` does. The connection it looked at is dropped then, the others stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    /// # use std::{convert::Infallible, time::Duration};
+    /// # use seaworthy_core::pool::{Config, Manager, Pool};
+    /// # struct Numbers;
+    /// # impl Manager for Numbers {
+    /// #     type Connection = u64;
+    /// #     type Error = Infallible;
+    /// #     async fn connect(&self) -> Result<u64, Infallible> { Ok(7) }
+    /// #     fn is_broken(&self, _number: &mut u64) -> bool { false }
+    /// # }
+    /// # let pool = Pool::new(&rt, Numbers, Config::default()).unwrap();
+    /// pool.warm(3).await.unwrap();
+    /// pool.retain(|number, info| *number == 7 && info.age < Duration::from_secs(60));
+    /// assert_eq!(pool.stats().idle, 3);
+    /// # });
+    /// ```
+    pub fn retain(&self, mut stays: impl FnMut(&mut M::Connection, Info) -> bool) {
+        let inner = self.inner();
+        let idle = inner.state.lock().machine.idle();
+        for index in idle {
+            let now = inner.now();
+            let taken = inner.change(|state, _effects| state.machine.set_aside(now, index));
+            if let Some((connection, info)) = taken {
+                Aside::show(inner, (index, connection), info, &mut stays);
+            }
+        }
+    }
+
     /// Changes how many connections there are at most. If there are more, idle ones are closed at once and leased ones when
     /// they come back. 0 pauses the pool: whoever asks waits.
     ///
@@ -243,7 +284,7 @@ impl<M: Manager> Pool<M> {
         let stats = state.machine.stats();
         CloseReport {
             closed: stats.retired.total() - before,
-            closing: stats.closing,
+            closing: stats.closing + state.machine.aside(),
             outstanding: state.machine.holders(now),
         }
     }

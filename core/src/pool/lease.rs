@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    Manager,
+    Info, Manager,
     driver::{Conn, Inner},
     stats::Reason,
 };
@@ -16,7 +16,9 @@ use super::{
 /// was closed or dropped. Whoever waits for it first gets it.
 ///
 /// The pool does not know what its holder was doing. A holder that may have been cancelled in the middle of something
-/// should [`discard`](Self::discard) it, unless the manager's [`is_broken`](Manager::is_broken) notices.
+/// should [`discard`](Self::discard) it, unless the manager's [`is_broken`](Manager::is_broken) or
+/// [`needs_reset`](Manager::needs_reset) notices. A lease that is dropped while its thread panics is not lent on: half an
+/// exchange may be in it. The connection is dropped, and its place serves the next.
 #[must_use = "dropping a lease gives the connection back"]
 pub struct Lease<M: Manager> {
     inner: Arc<Inner<M>>,
@@ -36,6 +38,13 @@ impl<M: Manager> Lease<M> {
         if let Some(connection) = self.connection.take() {
             self.inner.give_up(self.index, connection, Some(Reason::Discarded));
         }
+    }
+
+    /// How old the connection is and how often it was lent: to prepare one that is new, or to discard one that is worn.
+    /// Takes the lock of the pool.
+    pub fn info(&self) -> Info {
+        let now = self.inner.now();
+        self.inner.state.lock().machine.info(now, self.index)
     }
 
     /// Takes the connection out of the pool for good. Its place is free for another.

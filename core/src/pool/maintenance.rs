@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{Manager, driver::Inner};
-use crate::rt::{Rt, Sleep};
+use crate::{
+    rt::{Rt, Sleep},
+    time::Shown,
+};
 
 /// Looks after the pool whenever something can have expired. It holds the pool weakly, and has no timer while nothing can.
 pub(super) fn start<M: Manager>(inner: &Arc<Inner<M>>) {
@@ -69,7 +72,7 @@ impl<M: Manager> Inner<M> {
         for leak in leaks {
             let (location, age) = (leak.location, leak.age);
             tracing::warn!(
-                name: "seaworthy.pool.leak", %location, ?age, "a connection is held for suspiciously long"
+                name: "seaworthy.pool.leak", %location, age = %Shown(age), "a connection is held for suspiciously long"
             );
         }
     }

@@ -48,12 +48,42 @@ pub trait Manager: Send + Sync + 'static {
     /// look at a flag, not at the network. A broken connection is dropped, without a [`close`](Self::close).
     ///
     /// This is also where to find out that a user was cancelled half-way through an exchange: remember that one is under
-    /// way, and call a connection broken that comes back in the middle of one.
+    /// way, and call a connection broken that comes back in the middle of one, or have it [reset](Self::needs_reset).
     fn is_broken(&self, connection: &mut Self::Connection) -> bool;
 
-    /// Finds out whether a connection that was idle for [`Config::check_after_idle`](super::Config::check_after_idle) still
-    /// works. It runs in the task of the caller of `get`, which gets another connection if this fails, is cut short, or
-    /// takes longer than [`Config::check_timeout`](super::Config::check_timeout). Default: it does.
+    /// Whether the connection has to be [reset](Self::reset) before it is lent again: its holder was cancelled within a
+    /// transaction, or left settings behind. It is asked at every return of a connection that is not broken, so it must be
+    /// quick and must not block. Default: no, at no cost.
+    fn needs_reset(&self, connection: &mut Self::Connection) -> bool {
+        let _ = connection;
+        false
+    }
+
+    /// Brings a connection that [needs it](Self::needs_reset) into the state of a new one. It runs in a task of its own,
+    /// after the lease, for at most [`Config::check_timeout`](super::Config::check_timeout); meanwhile the connection
+    /// counts as `checking`. If it fails, panics, is cut short or takes too long, the connection is dropped. Default: there
+    /// is nothing to do.
+    fn reset(
+        &self,
+        connection: &mut Self::Connection,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        let _ = connection;
+        ready(Ok(()))
+    }
+
+    /// Whether a connect that failed so will fail again until somebody changes something: a wrong password, an unknown
+    /// database. All who wait fail at once then, with [`ConnectFailed`](super::ConnectFailed), and the pool does not try
+    /// again by itself. Whoever asks later has one more connect tried, after the pause of
+    /// [`Config::connect_backoff`](super::Config::connect_backoff). Default: no error is.
+    fn is_fatal(&self, error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
+
+    /// Finds out whether a connection still works, when [`Config::check`](super::Config::check) says so. It runs in the
+    /// task of the caller of `get`, which gets another connection if this fails, is cut short, or takes longer than
+    /// [`Config::check_timeout`](super::Config::check_timeout); and in a task of its own for
+    /// [`Config::keepalive`](super::Config::keepalive). Default: it does.
     fn check(
         &self,
         connection: &mut Self::Connection,

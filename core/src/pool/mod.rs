@@ -10,14 +10,16 @@
 //! 2. Waiters are served by the ageing key of [`wait::Key`](crate::wait::Key), those of equal priority in the order of
 //!    their first poll. [`Pool::try_get`] takes nothing while anyone waits.
 //! 3. A [`Get`] may be dropped at any point: no connection, no place and no wake-up is lost, and the next in line gets
-//!    the turn. A check cut short discards its connection. A connection that was handed over and is not picked up within
+//!    the turn. A check or a reset cut short discards its connection. A connection that was handed over and is not picked up within
 //!    [`Config::handover_max`] goes to the next, and is counted.
 //! 4. Connecting runs in a task of its own with a time limit of its own. If the caller is gone by then, the connection
 //!    goes to the next in line, or becomes idle.
-//! 5. Broken connections are never handed out. Those too old, too worn or idle for too long retire when they are asked
+//! 5. Broken connections are never handed out, nor is one whose holder panicked; one that
+//!    [needs it](Manager::needs_reset) is reset first. Those too old, too worn or idle for too long retire when they are asked
 //!    for **and** when they come back. Jitter is drawn once, at birth.
 //! 6. While the backend is dead, connects are rare and backed off with jitter, and whoever waits fails at its own
-//!    deadline with the last connect error. When the backend is back there is no stampede.
+//!    deadline with the last connect error, or at once if the manager calls that error [fatal](Manager::is_fatal). When
+//!    the backend is back there is no stampede.
 //! 7. [`Config::acquire_timeout`] covers everything from the call to the lease, and the error tells what went on:
 //!    [`TimedOut`].
 //! 8. [`Pool::close`]: whoever waits fails at once, leases close when they come back, and after the grace period a
@@ -30,19 +32,26 @@
 //!
 //! A get and a return read the clock once together, at the call of [`Pool::get`]. A lease that comes back before the next
 //! look of the maintenance task counts as idle since it was taken, so the pool may take a connection for idle by up to a
-//! quarter of the shortest of [`Config::check_after_idle`], [`Config::idle_timeout`] and [`Config::leak_warning_after`]
-//! too early, and never too late.
+//! quarter of the shortest of [`Config::check`], [`Config::idle_timeout`], [`Config::keepalive`] and
+//! [`Config::leak_warning_after`] too early, and never too late. The task looks ten times a second at most; where that is
+//! not enough (a check always or after less than 0.4 s, an idle timeout of less) every return reads the clock instead.
 //!
 //! # What the runtime sees
 //!
-//! Tasks named `pool.maintenance`, `pool.connect` and `pool.close`. The first has no timer while nothing can expire.
+//! Tasks named `pool.maintenance`, `pool.connect`, `pool.close`, `pool.reset` and `pool.keepalive`. The first has no timer while nothing can expire.
 //!
 //! # Events
 //!
-//! At the level of a warning: `seaworthy.pool.connect_failed`, `seaworthy.pool.leak`, `seaworthy.pool.panicked`. For
-//! debugging: `seaworthy.pool.retired`, `seaworthy.pool.timed_out`, `seaworthy.pool.check_failed`,
-//! `seaworthy.pool.close_timed_out`.
+//! At the level of a warning: `seaworthy.pool.leak`, `seaworthy.pool.panicked`. For information:
+//! `seaworthy.pool.connect_failed` (whoever waits is told), `seaworthy.pool.leak_returned`. For debugging:
+//! `seaworthy.pool.retired`, `seaworthy.pool.timed_out`, `seaworthy.pool.check_failed`, `seaworthy.pool.close_timed_out`.
+//!
+//! # Overload
+//!
+//! Whoever waits is served in order, also when more ask than can be served. What bounds the wait is
+//! [`Config::waiters_max`] and the deadline of each call, not a newer caller that is served first.
 
+mod aside;
 mod close;
 mod config;
 mod connect;
@@ -59,10 +68,10 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Order};
-pub use error::{AcquireError, ConnectError, Phase, TimedOut, TryGetError, WarmError};
+pub use config::{Check, Config, Order};
+pub use error::{AcquireError, ConnectError, ConnectFailed, Phase, TimedOut, TryGetError, WarmError};
 pub use get::{Acquire, Get};
 pub use handle::Pool;
 pub use lease::Lease;
 pub use manager::Manager;
-pub use stats::{CloseReport, Holder, Retired, Stats};
+pub use stats::{CloseReport, Holder, Info, Retired, Stats};

@@ -1,5 +1,7 @@
 use std::{fmt, panic::Location, time::Duration};
 
+use crate::time::Shown;
+
 /// What a pool is doing and has done.
 ///
 /// The counts add up: each connect that was `connected` is `in_use`, `idle`, `checking`, `closing`, or among the
@@ -15,7 +17,7 @@ pub struct Stats {
     pub idle: usize,
     /// Being made.
     pub connecting: usize,
-    /// Being checked by whoever asked for them.
+    /// Being checked or reset, or looked at by [`Pool::retain`](super::Pool::retain).
     pub checking: usize,
     /// On their way out, and still counted against `max`.
     pub closing: usize,
@@ -27,6 +29,8 @@ pub struct Stats {
     pub waited: u64,
     /// Calls that failed because their time was over.
     pub timed_out: u64,
+    /// Calls that failed because the error of a connect was [fatal](super::Manager::is_fatal).
+    pub failed_fast: u64,
     /// Calls that failed because the line was full.
     pub rejected: u64,
     /// Connections that were handed over, not picked up in time, and given to the next.
@@ -37,6 +41,8 @@ pub struct Stats {
     pub connect_failures: u64,
     /// Checks of idle connections that were begun.
     pub checks: u64,
+    /// Resets of connections that came back that were begun.
+    pub resets: u64,
     /// Leases that were reported as held for too long.
     pub leaks: u64,
     /// Panics in the manager or in a destructor of a connection.
@@ -51,7 +57,8 @@ pub struct Stats {
 pub struct Retired {
     /// Found broken when they came back.
     pub broken: u64,
-    /// Given up by their holder: [`Lease::discard`](super::Lease::discard).
+    /// Given up by their holder, [`Lease::discard`](super::Lease::discard), or by
+    /// [`Pool::retain`](super::Pool::retain).
     pub discarded: u64,
     /// Taken along by their holder: [`Lease::detach`](super::Lease::detach).
     pub detached: u64,
@@ -59,6 +66,10 @@ pub struct Retired {
     pub check_failed: u64,
     /// Dropped with a [`Get`](super::Get) in the middle of their check.
     pub check_cut_short: u64,
+    /// Not reset: that failed, took too long, or was cut short.
+    pub reset_failed: u64,
+    /// In the hands of somebody who panicked.
+    pub panicked: u64,
     /// Too old.
     pub lifetime: u64,
     /// Idle for too long.
@@ -81,6 +92,8 @@ pub(super) enum Reason {
     Detached,
     CheckFailed,
     CheckCutShort,
+    ResetFailed,
+    Panicked,
     Lifetime,
     Idle,
     Uses,
@@ -92,7 +105,15 @@ pub(super) enum Reason {
 impl Reason {
     /// Whether there is somebody to say goodbye to.
     pub(super) fn is_graceful(self) -> bool {
-        !matches!(self, Self::Broken | Self::Detached | Self::CheckFailed | Self::CheckCutShort)
+        !matches!(
+            self,
+            Self::Broken
+                | Self::Detached
+                | Self::CheckFailed
+                | Self::CheckCutShort
+                | Self::ResetFailed
+                | Self::Panicked
+        )
     }
 }
 
@@ -100,8 +121,9 @@ impl Retired {
     /// All of them.
     pub fn total(&self) -> u64 {
         let Self { broken, discarded, detached, check_failed, check_cut_short, .. } = self;
-        let Self { lifetime, idle, uses, surplus, expired, closed, .. } = self;
-        let given_up = broken + discarded + detached + check_failed + check_cut_short;
+        let Self { reset_failed, panicked, lifetime, idle, uses, surplus, expired, closed, .. } = self;
+        let given_up =
+            broken + discarded + detached + check_failed + check_cut_short + reset_failed + panicked;
         given_up + lifetime + idle + uses + surplus + expired + closed
     }
 
@@ -112,6 +134,8 @@ impl Retired {
             Reason::Detached => &mut self.detached,
             Reason::CheckFailed => &mut self.check_failed,
             Reason::CheckCutShort => &mut self.check_cut_short,
+            Reason::ResetFailed => &mut self.reset_failed,
+            Reason::Panicked => &mut self.panicked,
             Reason::Lifetime => &mut self.lifetime,
             Reason::Idle => &mut self.idle,
             Reason::Uses => &mut self.uses,
@@ -120,6 +144,19 @@ impl Retired {
             Reason::Closed => &mut self.closed,
         } += 1;
     }
+}
+
+/// What there is to know of a connection, from [`Lease::info`](super::Lease::info) and
+/// [`Pool::retain`](super::Pool::retain).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Since it was made.
+    pub age: Duration,
+    /// How often it was lent, the present lease included.
+    pub uses: u64,
+    /// For how long it is idle, at most; nothing while it is lent.
+    pub idle: Duration,
 }
 
 /// A lease that is out: who took it, and how long ago.
@@ -134,7 +171,7 @@ pub struct Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "held for {:?} by {}", self.age, self.location)
+        write!(f, "held for {} by {}", Shown(self.age), self.location)
     }
 }
 
@@ -144,7 +181,7 @@ impl fmt::Display for Holder {
 pub struct CloseReport {
     /// How many connections have left the pool since the call of `close`.
     pub closed: u64,
-    /// How many were still saying goodbye. They are dropped when their time is over.
+    /// How many were still being reset or saying goodbye. They are dropped when their time is over.
     pub closing: usize,
     /// The leases that are still out, the oldest first. They close when they come back.
     pub outstanding: Vec<Holder>,

@@ -23,6 +23,8 @@ struct Trouble {
     delays: Delays,
     since: u64,
     retry_at: u64,
+    /// Not worth another try unless somebody asks for one.
+    is_fatal: bool,
 }
 
 impl Connects {
@@ -35,7 +37,7 @@ impl Connects {
         self.trouble = None;
     }
 
-    pub(super) fn failed(&mut self, now: Now, started: u64) {
+    pub(super) fn failed(&mut self, now: Now, started: u64, is_fatal: bool) {
         self.under_way -= 1;
         self.failures += 1;
         let (backoff, rng, failures) = (self.backoff, &self.rng, self.failures);
@@ -43,12 +45,21 @@ impl Connects {
             delays: backoff.delays(rng.fork("delays", failures)),
             since: 0,
             retry_at: 0,
+            is_fatal: false,
         });
+        trouble.is_fatal = is_fatal;
         // Those that were under way when the first of them failed have nothing new to say.
         if started >= trouble.since {
             let pause = trouble.delays.next().unwrap_or(backoff.max);
             trouble.since = now.nanos.max(1);
             trouble.retry_at = now.after(nanos(pause));
+        }
+    }
+
+    /// Something has changed, so what was not worth another try may be.
+    pub(super) fn forgive(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.is_fatal = false;
         }
     }
 
@@ -65,7 +76,8 @@ impl<C, W> Machine<C, W> {
     /// How many more connections there should be.
     fn wanted(&self) -> usize {
         let made = self.connects.under_way;
-        let spare = self.rules.min_idle.saturating_sub(self.idle.len());
+        let is_fatal = self.connects.trouble.as_ref().is_some_and(|trouble| trouble.is_fatal);
+        let spare = if is_fatal { 0 } else { self.rules.min_idle.saturating_sub(self.idle.len()) };
         let cold = self.connects.warm.min(self.max).saturating_sub(self.open() + made);
         (self.line.len() + spare).saturating_sub(made).max(cold)
     }

@@ -1,4 +1,4 @@
-use super::super::stats::Reason;
+use super::{super::stats::Reason, Leak};
 
 /// What is to be done once the lock is released.
 #[derive(Debug)]
@@ -10,6 +10,10 @@ pub(in super::super) struct Effects<C, W> {
     pub(in super::super) departures: Vec<Departure<C>>,
     /// The slots for which a connection is to be made.
     pub(in super::super) connects: Vec<usize>,
+    /// A connection to be checked although nobody asks for it.
+    pub(in super::super) keepalive: Option<(usize, C)>,
+    /// A lease that was reported and came back.
+    pub(in super::super) returned: Option<Leak>,
     /// Whether the counts may have changed, for those who watch them.
     pub(in super::super) changed: bool,
 }
@@ -25,7 +29,8 @@ pub(in super::super) struct Departure<C> {
 impl<C, W> Default for Effects<C, W> {
     fn default() -> Self {
         let (departures, connects) = (Vec::new(), Vec::new());
-        Self { first: None, more: Vec::new(), departures, connects, changed: false }
+        let (first, keepalive, returned) = (None, None, None);
+        Self { first, more: Vec::new(), departures, connects, keepalive, returned, changed: false }
     }
 }
 

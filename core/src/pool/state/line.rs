@@ -43,6 +43,7 @@ enum State {
     /// It did, and went to somebody else.
     Revoked,
     TimedOut,
+    ConnectFailed,
 }
 
 /// What a caller wants.
@@ -75,6 +76,8 @@ pub(in super::super) enum Enter<C> {
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) enum Claim<C> {
     Leased(usize, C),
+    /// It has to be checked first.
+    Check(usize, C),
     /// Not yet.
     Wait(Place),
     /// Not yet, and it has another waker by now.
@@ -82,6 +85,7 @@ pub(in super::super) enum Claim<C> {
     /// Its connection went to somebody else, so it has to enter again, in its old place.
     Again,
     TimedOut,
+    ConnectFailed,
     Closed,
 }
 
@@ -167,6 +171,21 @@ impl<W> Line<W> {
                 continue;
             }
             waiter.state = State::TimedOut;
+            if let Some(waker) = waiter.waker.take() {
+                effects.wake(waker);
+            }
+        }
+    }
+
+    /// Tells all who wait that there will be no connection.
+    pub(super) fn fail<C>(&mut self, effects: &mut Effects<C, W>) {
+        // Out of the line, so that no connect is begun for those who are not polled.
+        while let Some(place) = self.waiters.advance() {
+            let Some(waiter) = self.waiters.get_mut(&place) else { continue };
+            if !matches!(waiter.state, State::Waiting) {
+                continue;
+            }
+            waiter.state = State::ConnectFailed;
             if let Some(waker) = waiter.waker.take() {
                 effects.wake(waker);
             }
@@ -293,7 +312,7 @@ impl<C, W> Machine<C, W> {
     }
 
     fn is_check_due(&self, now: Now, index: usize) -> bool {
-        self.age(now, index) >= self.rules.check_after
+        self.rules.check_always || self.unproved(now, index) >= self.rules.check_after
     }
 
     fn lease(
@@ -346,6 +365,10 @@ impl<C, W> Machine<C, W> {
                 self.counts.timed_out += 1;
                 Claim::TimedOut
             }
+            State::ConnectFailed => {
+                self.counts.failed_fast += 1;
+                Claim::ConnectFailed
+            }
             State::Waiting if waiter.waker.as_ref().is_some_and(is_current) => return Claim::Wait(place),
             State::Waiting if fresh.is_some() => {
                 std::mem::swap(&mut waiter.waker, fresh);
@@ -361,10 +384,16 @@ impl<C, W> Machine<C, W> {
     fn pick_up(&mut self, index: usize) -> Claim<C> {
         let Some(slot) = self.slots.get_mut(index) else { return Claim::Again };
         let Some(connection) = slot.connection.take() else { return Claim::Again };
-        slot.stage = Stage::Leased;
         slot.handed_to = None;
-        slot.uses += 1;
         self.handed -= 1;
+        if std::mem::take(&mut slot.stale) {
+            slot.stage = Stage::Checking;
+            self.checking += 1;
+            self.counts.checks += 1;
+            return Claim::Check(index, connection);
+        }
+        slot.stage = Stage::Leased;
+        slot.uses += 1;
         self.counts.leased += 1;
         Claim::Leased(index, connection)
     }

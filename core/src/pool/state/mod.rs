@@ -4,6 +4,7 @@
 //! `C` is a connection and `W` what wakes a waiter. Times are nanoseconds since the pool was made, but for what is
 //! written down at each lease.
 
+mod aside;
 mod connects;
 mod effects;
 mod line;
@@ -22,9 +23,10 @@ use self::{connects::Connects, line::Line, upkeep::Alarms};
 pub(super) use self::{
     effects::{Departure, Effects},
     line::{Claim, Enter, Request},
+    upkeep::Leak,
 };
 use super::{
-    Config, Order, Stats,
+    Check, Config, Order, Stats,
     config::limit,
     stats::{Reason, Retired},
 };
@@ -43,6 +45,9 @@ pub(super) struct Now {
 /// How many leases are given out without a wait before others get a chance to run.
 const IMMEDIATE_MAX: u32 = 128;
 
+/// The pool is not looked after more often just to know what is idle since when: 0.1 s.
+const PERIOD_MIN: u64 = 100_000_000;
+
 #[derive(Debug)]
 pub(super) struct Machine<C, W> {
     rules: Rules,
@@ -59,9 +64,13 @@ pub(super) struct Machine<C, W> {
     closing: usize,
     /// Handed over and not picked up.
     handed: usize,
+    /// Whether a connection is being checked although nobody asks for it.
+    keeps_alive: bool,
     generation: u64,
     immediate: u32,
     closed: bool,
+    /// Open, and what comes back needs no clock.
+    is_plain: bool,
     counts: Counts,
 }
 
@@ -73,10 +82,12 @@ struct Rules {
     waiters_max: usize,
     connect_concurrency: usize,
     uses_max: u64,
+    check_always: bool,
     check_after: u64,
     idle_max: u64,
-    /// The lesser of the two above: a connection that was idle for less can be lent as it is.
-    fresh_for: u64,
+    /// One of the two above is too short to be watched from outside: every lease and every return looks at the clock.
+    is_exact: bool,
+    keepalive: u64,
     handover_max: u64,
     lifetime_max: u64,
     lifetime_jitter: Duration,
@@ -90,10 +101,12 @@ struct Counts {
     leased: u64,
     waited: u64,
     timed_out: u64,
+    failed_fast: u64,
     rejected: u64,
     handovers_missed: u64,
     connected: u64,
     checks: u64,
+    resets: u64,
     leaks: u64,
     panics: u64,
     retired: Retired,
@@ -103,9 +116,12 @@ struct Counts {
 #[derive(Debug)]
 struct Slot<C> {
     stage: Stage,
+    born: Instant,
+    /// When it was found to work while it was idle, or made.
+    proved: Instant,
     /// Since when it is in this stage; idle ones, since when they are idle at the latest.
     since: Instant,
-    /// Idle for so long that it has to be looked at before it is lent.
+    /// It has to be looked at before it is lent.
     stale: bool,
     /// How often the pool had been looked after at `since`.
     tick: u32,
@@ -118,6 +134,8 @@ struct Slot<C> {
     /// For whom it lies ready.
     handed_to: Option<Place>,
     reported: bool,
+    /// It is being checked although nobody asks for it.
+    is_kept_alive: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +144,7 @@ enum Stage {
     Idle,
     Handed,
     Leased,
+    /// Neither lent nor idle: checked, reset, or looked at.
     Checking,
     Closing(Reason),
 }
@@ -133,23 +152,36 @@ enum Stage {
 impl Rules {
     fn new(config: &Config) -> Self {
         let nanos = |duration| limit(duration).map_or(NEVER, nanos);
-        let (check_after, idle_max) = (nanos(config.check_after_idle), nanos(config.idle_timeout));
+        let check_always = config.check == Check::Always;
+        let check_after = match config.check {
+            Check::AfterIdle(idle) => nanos(Some(idle)),
+            Check::Never | Check::Always => NEVER,
+        };
+        let (idle_max, keepalive) = (nanos(config.idle_timeout), nanos(config.keepalive));
         let (fresh_for, leak_after) = (check_after.min(idle_max), nanos(config.leak_warning_after));
-        let shortest = fresh_for.min(leak_after);
+        let is_exact = check_always || fresh_for / 4 < PERIOD_MIN;
+        let shortest = if is_exact { NEVER } else { fresh_for }.min(leak_after).min(keepalive);
+        let lifetime_max = nanos(config.lifetime_max);
+        let lifetime_jitter = match limit(config.lifetime_max) {
+            Some(lifetime) => lifetime.mul_f64(f64::from(config.lifetime_jitter_percent) / 100.0),
+            None => Duration::ZERO,
+        };
         Self {
             order: config.order,
             min_idle: config.min_idle,
             waiters_max: config.waiters_max,
             connect_concurrency: config.connect_concurrency,
             uses_max: if config.uses_max == 0 { u64::MAX } else { config.uses_max },
+            check_always,
             check_after,
             idle_max,
-            fresh_for,
+            is_exact,
+            keepalive,
             handover_max: nanos(config.handover_max),
-            lifetime_max: nanos(config.lifetime_max),
-            lifetime_jitter: config.lifetime_jitter,
+            lifetime_max,
+            lifetime_jitter,
             leak_after,
-            period: if shortest == NEVER { NEVER } else { (shortest / 4).max(1_000_000) },
+            period: if shortest == NEVER { NEVER } else { (shortest / 4).max(PERIOD_MIN) },
         }
     }
 }
@@ -158,6 +190,8 @@ impl<C> Slot<C> {
     fn new(now: Now, generation: u64) -> Self {
         Self {
             stage: Stage::Connecting,
+            born: now.instant,
+            proved: now.instant,
             since: now.instant,
             stale: false,
             tick: 0,
@@ -168,6 +202,7 @@ impl<C> Slot<C> {
             holder: None,
             handed_to: None,
             reported: false,
+            is_kept_alive: false,
         }
     }
 
@@ -181,19 +216,22 @@ impl<C> Slot<C> {
 
 impl<C, W> Machine<C, W> {
     pub(super) fn new(epoch: Instant, config: &Config, rng: Rng) -> Self {
+        let rules = Rules::new(config);
         Self {
-            rules: Rules::new(config),
+            alarms: Alarms::new(epoch, 0, rules.is_exact),
+            is_plain: !rules.is_exact,
+            rules,
             epoch,
             max: config.max,
             slots: Slab::new(),
             idle: VecDeque::new(),
             line: Line::new(config.ageing_step),
             connects: Connects::new(config.connect_backoff, rng.fork("backoff", 0)),
-            alarms: Alarms::new(epoch, 0),
             rng,
             checking: 0,
             closing: 0,
             handed: 0,
+            keeps_alive: false,
             generation: 0,
             immediate: 0,
             closed: false,
@@ -234,7 +272,7 @@ impl<C, W> Machine<C, W> {
     /// Takes a connection that is not broken back, if nothing at all speaks against keeping it and nobody waits for it.
     #[inline]
     pub(super) fn keep(&mut self, index: usize, connection: C) -> Result<(), C> {
-        let is_calm = self.line.is_empty() && self.is_within_max() && !self.closed;
+        let is_calm = self.line.is_empty() && self.is_within_max() && self.is_plain;
         if !is_calm {
             return Err(connection);
         }
@@ -285,13 +323,7 @@ impl<C, W> Machine<C, W> {
         reason: Option<Reason>,
         effects: &mut Effects<C, W>,
     ) {
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        // It was used until now, if the pool was looked after since it was taken.
-        if slot.tick != self.alarms.tick {
-            slot.since = now.instant;
-        }
-        slot.stage = Stage::Idle;
-        slot.reported = false;
+        self.end_lease(now, index, effects);
         if let Some(reason) = reason.or_else(|| self.verdict(now, index)) {
             self.retire(index, connection, reason, effects);
         } else {
@@ -299,6 +331,22 @@ impl<C, W> Machine<C, W> {
             self.place(now, index, effects);
         }
         self.settle(now, effects);
+    }
+
+    fn end_lease(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        slot.stage = Stage::Idle;
+        // If it was reported, the pool was looked after, so it comes this way.
+        if std::mem::take(&mut slot.reported)
+            && let Some(location) = slot.holder
+        {
+            let age = now.instant.saturating_duration_since(slot.since);
+            effects.returned = Some(Leak { location, age });
+        }
+        // It was used until now, if the pool was looked after since it was taken.
+        if slot.tick != self.alarms.tick || self.rules.is_exact {
+            slot.since = now.instant;
+        }
     }
 
     /// A holder keeps its connection for good.
@@ -314,7 +362,7 @@ impl<C, W> Machine<C, W> {
         let jitter = nanos(self.rng.duration(Duration::ZERO, self.rules.lifetime_jitter));
         let Some(slot) = self.slots.get_mut(index) else { return };
         slot.stage = Stage::Idle;
-        slot.since = now.instant;
+        (slot.since, slot.born, slot.proved) = (now.instant, now.instant, now.instant);
         if self.rules.lifetime_max != NEVER {
             slot.retire_at = now.after(self.rules.lifetime_max - jitter);
         }
@@ -328,10 +376,19 @@ impl<C, W> Machine<C, W> {
         self.settle(now, effects);
     }
 
-    /// A connect failed.
-    pub(super) fn connect_failed(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
+    /// A connect failed, and if that `is_fatal` nobody waits for another one.
+    pub(super) fn connect_failed(
+        &mut self,
+        now: Now,
+        index: usize,
+        is_fatal: bool,
+        effects: &mut Effects<C, W>,
+    ) {
         let Some(slot) = self.slots.try_remove(index) else { return };
-        self.connects.failed(now, self.nanos(slot.since));
+        self.connects.failed(now, self.nanos(slot.since), is_fatal);
+        if is_fatal && !self.closed {
+            self.line.fail(effects);
+        }
         self.settle(now, effects);
     }
 
@@ -351,7 +408,7 @@ impl<C, W> Machine<C, W> {
         connection: C,
         effects: &mut Effects<C, W>,
     ) -> Option<C> {
-        self.checking -= 1;
+        self.end_check(index);
         if let Some(reason) = self.verdict(now, index) {
             self.retire(index, connection, reason, effects);
             self.settle(now, effects);
@@ -359,8 +416,7 @@ impl<C, W> Machine<C, W> {
         }
         let slot = self.slots.get_mut(index)?;
         slot.stage = Stage::Leased;
-        slot.since = now.instant;
-        slot.tick = self.alarms.tick;
+        (slot.since, slot.proved, slot.tick) = (now.instant, now.instant, self.alarms.tick);
         slot.uses += 1;
         self.counts.leased += 1;
         Some(connection)
@@ -369,7 +425,7 @@ impl<C, W> Machine<C, W> {
     /// A connection that failed its check, or whose check was cut short, is about to be dropped.
     pub(super) fn check_failed(&mut self, index: usize, reason: Reason) {
         if self.slots.contains(index) {
-            self.checking -= 1;
+            self.end_check(index);
             self.depart(index, reason);
         }
     }
@@ -397,6 +453,7 @@ impl<C, W> Machine<C, W> {
     /// Declares all connections outdated, also those that are only being made.
     pub(super) fn expire_all(&mut self, now: Now, effects: &mut Effects<C, W>) {
         self.generation += 1;
+        self.connects.forgive();
         self.retire_idle_and_handed(Reason::Expired, effects);
         self.settle(now, effects);
     }
@@ -404,6 +461,7 @@ impl<C, W> Machine<C, W> {
     /// Lends no more and says so to all who wait. Whether it was open until now.
     pub(super) fn close(&mut self, effects: &mut Effects<C, W>) -> bool {
         let was_open = !std::mem::replace(&mut self.closed, true);
+        self.is_plain = false;
         self.retire_idle_and_handed(Reason::Closed, effects);
         self.line.wake_all(effects);
         was_open
@@ -441,11 +499,13 @@ impl<C, W> Machine<C, W> {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let Some(handed) = self.line.hand_over(index) else {
             slot.stage = Stage::Idle;
+            slot.stale |= self.rules.check_always;
             self.idle.push_back(index);
-            let fresh_until = self.nanos(self.slots[index].since).saturating_add(self.rules.fresh_for);
-            self.alarms.upkeep_by(fresh_until);
+            let at = self.due_at(index);
+            self.alarms.upkeep_by(at);
             return;
         };
+        slot.stale |= self.rules.check_always && slot.uses > 0;
         slot.hand_over(now.instant, self.alarms.tick, handed.place, handed.holder);
         if let Some(waker) = handed.waker {
             effects.wake(waker);
@@ -482,6 +542,23 @@ impl<C, W> Machine<C, W> {
     /// For how long a slot is in its stage.
     fn age(&self, now: Now, index: usize) -> u64 {
         self.slots.get(index).map_or(0, |slot| now.nanos.saturating_sub(self.nanos(slot.since)))
+    }
+
+    /// For how long it was neither used nor found to work.
+    fn unproved(&self, now: Now, index: usize) -> u64 {
+        let proved = self.slots.get(index).map_or(now.instant, |slot| slot.since.max(slot.proved));
+        now.nanos.saturating_sub(self.nanos(proved))
+    }
+
+    /// When an idle connection has to be looked at.
+    fn due_at(&self, index: usize) -> u64 {
+        let Some(slot) = self.slots.get(index) else { return NEVER };
+        let (since, proved) = (self.nanos(slot.since), self.nanos(slot.since.max(slot.proved)));
+        // If it is exact, whoever asks for the connection finds out.
+        let check_after = if self.rules.is_exact { NEVER } else { self.rules.check_after };
+        since
+            .saturating_add(self.rules.idle_max)
+            .min(proved.saturating_add(check_after.min(self.rules.keepalive)))
     }
 
     fn nanos(&self, at: Instant) -> u64 {
@@ -557,8 +634,8 @@ impl<C, W> Machine<C, W> {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let Counts { leased, waited, timed_out, rejected, .. } = self.counts;
-        let Counts { handovers_missed, connected, checks, leaks, panics, retired, .. } = self.counts;
+        let Counts { leased, waited, timed_out, failed_fast, rejected, .. } = self.counts;
+        let Counts { handovers_missed, connected, checks, resets, leaks, panics, retired, .. } = self.counts;
         let (idle, connecting, checking) = (self.idle.len(), self.connects.under_way, self.checking);
         Stats {
             max: self.max,
@@ -571,11 +648,13 @@ impl<C, W> Machine<C, W> {
             leased,
             waited,
             timed_out,
+            failed_fast,
             rejected,
             handovers_missed,
             connected,
             connect_failures: self.connects.failures,
             checks,
+            resets,
             leaks,
             panics,
             retired,

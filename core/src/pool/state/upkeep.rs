@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Effects, Machine, NEVER, Now, Stage, nanos};
+use super::{Effects, Machine, NEVER, Now, Rules, Stage, nanos};
 
 /// By when somebody has to look after the pool.
 #[derive(Debug)]
@@ -36,13 +36,14 @@ pub(in super::super) struct Leak {
 const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Alarms {
-    pub(super) fn new(epoch: Instant, tick: u32) -> Self {
+    /// Nothing is lent without a look at the clock if that `is_exact`.
+    pub(super) fn new(epoch: Instant, tick: u32, is_exact: bool) -> Self {
         Self {
             tick,
             deadline: NEVER,
             is_handover_watched: false,
             upkeep: NEVER,
-            quiet_until: epoch + FAR,
+            quiet_until: if is_exact { epoch } else { epoch + FAR },
             epoch,
             earlier: false,
         }
@@ -95,13 +96,14 @@ impl<C, W> Machine<C, W> {
         effects: &mut Effects<C, W>,
     ) {
         let tick = self.alarms.tick.wrapping_add(1);
-        self.alarms = Alarms::new(self.epoch, tick);
+        self.alarms = Alarms::new(self.epoch, tick, self.rules.is_exact);
         self.line.expire(now.nanos, effects);
         self.alarms.deadline_by(self.line.next_deadline());
         if self.handed > 0 {
             self.pass_on_what_lies(now, effects);
         }
         self.retire_expired(now, effects);
+        self.keep_alive(now, effects);
         self.find_leaks(now, leaks);
         if !self.slots.is_empty() {
             self.alarms.upkeep_by(now.after(self.rules.period));
@@ -136,11 +138,13 @@ impl<C, W> Machine<C, W> {
                 left -= 1;
                 return false;
             }
-            let age = self.age(now, *index);
-            self.slots[*index].stale = age >= self.rules.fresh_for;
-            for limit in [self.rules.idle_max, self.rules.check_after] {
-                if age < limit {
-                    self.alarms.upkeep_by(now.after(limit - age));
+            let (age, unproved) = (self.age(now, *index), self.unproved(now, *index));
+            let Rules { check_always, is_exact, check_after, idle_max, keepalive, .. } = self.rules;
+            self.slots[*index].stale = check_always || unproved >= check_after || age >= idle_max;
+            let check_after = if is_exact { NEVER } else { check_after };
+            for (so_far, limit) in [(age, idle_max), (unproved, check_after), (unproved, keepalive)] {
+                if so_far < limit {
+                    self.alarms.upkeep_by(now.after(limit - so_far));
                 }
             }
             true

@@ -2,7 +2,10 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use super::{super::Config, MINUTE, SECOND, assert_sound, calm, max, pool};
+use super::{
+    super::{Check, Config},
+    MINUTE, SECOND, assert_sound, calm, max, pool,
+};
 use crate::testing::{self, for_each_seed};
 
 #[test]
@@ -12,10 +15,10 @@ fn there_are_never_more_than_max_and_each_has_one_holder() {
             max: 4,
             min_idle: 1,
             uses_max: 7,
-            check_after_idle: Some(SECOND / 50),
+            check: Check::AfterIdle(SECOND / 50),
             idle_timeout: Some(SECOND / 10),
             lifetime_max: Some(SECOND / 2),
-            lifetime_jitter: SECOND / 4,
+            lifetime_jitter_percent: 25,
             acquire_timeout: Some(SECOND / 5),
             ..Config::default()
         };
@@ -165,8 +168,12 @@ fn nonsense_is_refused_by_field() {
         assert_eq!(refused(Config { waiters_max: 0, ..calm() }), "pool::Config::waiters_max");
         assert_eq!(refused(Config { connect_backoff: backoff, ..calm() }), "time::Backoff::factor");
         assert_eq!(refused(Config { connect_backoff: no_pause, ..calm() }), "pool::Config::connect_backoff");
-        let short = Config { lifetime_max: Some(MINUTE), ..Config::default() };
-        assert_eq!(refused(short), "pool::Config::lifetime_jitter");
+        let jittery = Config { lifetime_jitter_percent: 51, ..calm() };
+        assert_eq!(refused(jittery), "pool::Config::lifetime_jitter_percent");
+        let at_once = Config { check: Check::AfterIdle(Duration::ZERO), ..calm() };
+        assert_eq!(refused(at_once), "pool::Config::check");
+        // The default jitter fits any lifetime.
+        super::pool(&rt, Config { lifetime_max: Some(SECOND), ..Config::default() });
         let endless = Config { lifetime_max: Some(Duration::ZERO), ..Config::default() };
         super::pool(&rt, endless);
     });

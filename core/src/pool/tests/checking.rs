@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    super::{AcquireError, Config, Phase, TryGetError},
+    super::{AcquireError, Check, Config, Phase, TryGetError},
     SECOND, assert_sound, max, pool,
 };
 use crate::testing::{self, for_each_seed};
 
 fn checked(seconds: u32) -> Config {
-    Config { check_after_idle: Some(SECOND * seconds), ..max(2) }
+    Config { check: Check::AfterIdle(SECOND * seconds), ..max(2) }
 }
 
 #[test]

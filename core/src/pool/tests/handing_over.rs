@@ -5,7 +5,10 @@ use std::sync::Arc;
 use futures::FutureExt;
 use parking_lot::Mutex;
 
-use super::{super::Config, Backend, Dial, Pool, SECOND, assert_sound, calm, max, pool, pool_of};
+use super::{
+    super::{Check, Config},
+    Backend, Dial, Pool, SECOND, assert_sound, calm, max, pool, pool_of,
+};
 use crate::{
     rt::{Rt, Task},
     testing::{self, for_each_drop_point, for_each_seed},
@@ -98,7 +101,7 @@ fn a_get_dropped_while_checking_discards_its_connection_and_frees_its_place() {
     let points = for_each_drop_point(
         0..30,
         |rt| {
-            let config = Config { check_after_idle: Some(SECOND), ..max(1) };
+            let config = Config { check: Check::AfterIdle(SECOND), ..max(1) };
             Stage::new(rt.clone(), config, async move |pool, backend: &Backend| {
                 drop(pool.get().await.unwrap());
                 *backend.check_takes.lock() = SECOND / 2;

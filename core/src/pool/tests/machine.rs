@@ -12,13 +12,14 @@ use std::{
 use proptest::prelude::*;
 
 use super::super::{
-    Config, Order,
+    Check, Config, Order,
     state::{Claim, Departure, Effects, Enter, Machine, NEVER, Now, Request},
     stats::Reason,
 };
 use crate::{rt::Rng, testing, time::Backoff, wait::Place};
 
-const MILLI: u64 = 1_000_000;
+/// The unit of time of these tests: ten unitseconds.
+const UNIT: u64 = 10_000_000;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -36,9 +37,21 @@ enum Step {
     },
     Detach(usize),
     Connected(usize),
-    ConnectFailed(usize),
+    ConnectFailed {
+        which: usize,
+        is_fatal: bool,
+    },
     ConnectDropped(usize),
     CheckEnds {
+        which: usize,
+        passed: bool,
+    },
+    /// A connection comes back and has to be reset.
+    GiveBackDirty(usize),
+    /// A look at an idle connection begins.
+    SetAside(usize),
+    /// A reset, a keepalive or a look at an idle connection ends.
+    AsideEnds {
         which: usize,
         passed: bool,
     },
@@ -62,9 +75,13 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(which, broken)| Step::GiveBack { which, broken }),
         1 => which().prop_map(Step::Detach),
         10 => which().prop_map(Step::Connected),
-        2 => which().prop_map(Step::ConnectFailed),
+        2 => (which(), prop::bool::weighted(0.3))
+            .prop_map(|(which, is_fatal)| Step::ConnectFailed { which, is_fatal }),
         1 => which().prop_map(Step::ConnectDropped),
         4 => (which(), prop::bool::weighted(0.6)).prop_map(|(which, passed)| Step::CheckEnds { which, passed }),
+        2 => which().prop_map(Step::GiveBackDirty),
+        1 => which().prop_map(Step::SetAside),
+        4 => (which(), prop::bool::weighted(0.6)).prop_map(|(which, passed)| Step::AsideEnds { which, passed }),
         6 => which().prop_map(Step::Gone),
         2 => Just(Step::TryTake),
         8 => (0..30_u64).prop_map(Step::Wait),
@@ -92,6 +109,7 @@ enum At {
     Resting,
     Held,
     Checking(u64),
+    Aside,
     Leaving,
 }
 
@@ -132,33 +150,30 @@ struct Pair {
     total_before: Option<usize>,
 }
 
-fn config(order: Order) -> Config {
-    let millis = |millis| Some(Duration::from_millis(millis));
+fn config(order: Order, check: Check) -> Config {
+    let units = |units: u64| Duration::from_nanos(units * UNIT);
     Config {
         max: 3,
         min_idle: 1,
         connect_concurrency: 2,
-        connect_backoff: Backoff {
-            initial: Duration::from_millis(5),
-            max: Duration::from_millis(40),
-            ..Backoff::default()
-        },
-        check_after_idle: millis(40),
-        handover_max: millis(15),
-        lifetime_max: millis(400),
-        lifetime_jitter: Duration::from_millis(100),
-        idle_timeout: millis(100),
+        connect_backoff: Backoff { initial: units(5), max: units(40), ..Backoff::default() },
+        check,
+        handover_max: Some(units(15)),
+        lifetime_max: Some(units(400)),
+        lifetime_jitter_percent: 25,
+        idle_timeout: Some(units(100)),
+        keepalive: Some(units(60)),
         uses_max: 6,
         waiters_max: 6,
-        ageing_step: Duration::from_millis(10),
+        ageing_step: units(10),
         order,
         ..Config::default()
     }
 }
 
 impl Pair {
-    fn new(order: Order) -> Self {
-        let config = config(order);
+    fn new(order: Order, check: Check) -> Self {
+        let config = config(order, check);
         let epoch = testing::run(0, |rt| async move { rt.now() });
         Self {
             machine: Machine::new(epoch, &config, Rng::from_seed(7)),
@@ -188,13 +203,18 @@ impl Pair {
             assert!(!self.closed, "a closed pool connects no more");
             self.connecting.push((index, false));
         }
+        if let Some((index, connection)) = effects.keepalive.take() {
+            let known = self.connections.get_mut(&connection).expect("a connection there is");
+            assert_eq!((known.slot, known.at), (index, At::Resting));
+            known.at = At::Aside;
+        }
         for Departure { index, connection, reason } in std::mem::take(&mut effects.departures) {
             let known = self.connections.get_mut(&connection).expect("a connection there is");
             assert_eq!(known.slot, index);
             assert_ne!(known.at, At::Leaving, "it leaves once");
             let age = self.now - known.born;
             match reason {
-                Reason::Lifetime => assert!(age >= 300 * MILLI, "{age}"),
+                Reason::Lifetime => assert!(age >= 300 * UNIT, "{age}"),
                 Reason::Uses => assert_eq!(known.uses, 6),
                 Reason::Expired => assert!(known.outdated),
                 Reason::Closed => {}
@@ -247,17 +267,24 @@ impl Pair {
                 self.connections.remove(&number);
             }
             Step::Connected(which) => self.connected(which),
-            Step::ConnectFailed(which) | Step::ConnectDropped(which) => {
+            Step::ConnectFailed { which, .. } | Step::ConnectDropped(which) => {
                 let Some(at) = index(&self.connecting, which) else { return };
                 let (slot, _) = self.connecting.remove(at);
                 let now = self.at();
-                let failed = matches!(step, Step::ConnectFailed(_));
-                self.change(|machine, effects| match failed {
-                    true => machine.connect_failed(now, slot, effects),
-                    false => machine.connect_dropped(now, slot, effects),
+                self.change(|machine, effects| match step {
+                    Step::ConnectFailed { is_fatal, .. } => {
+                        machine.connect_failed(now, slot, is_fatal, effects);
+                    }
+                    _ => machine.connect_dropped(now, slot, effects),
                 });
+                if let Step::ConnectFailed { is_fatal: true, .. } = step {
+                    assert!(self.callers.iter().all(|caller| caller.woken), "all who wait are told");
+                }
             }
             Step::CheckEnds { which, passed } => self.check_ends(which, passed),
+            Step::GiveBackDirty(which) => self.give_back_dirty(which),
+            Step::SetAside(which) => self.set_aside(which),
+            Step::AsideEnds { which, passed } => self.aside_ends(which, passed),
             Step::Gone(which) => {
                 let Some((number, slot)) = self.pick(which, |at| at == At::Leaving) else { return };
                 let now = self.at();
@@ -265,7 +292,7 @@ impl Pair {
                 self.change(|machine, effects| machine.gone(now, slot, effects));
             }
             Step::TryTake => self.try_take(),
-            Step::Wait(millis) => self.wait(millis),
+            Step::Wait(units) => self.wait(units),
             Step::Resize(max) => {
                 self.max = max;
                 let now = self.at();
@@ -297,7 +324,7 @@ impl Pair {
     }
 
     fn enter(&mut self, priority: i32, patience: u64) {
-        let deadline = if patience == 100_000 { NEVER } else { self.now + patience * MILLI };
+        let deadline = if patience == 100_000 { NEVER } else { self.now + patience * UNIT };
         let mut request = Request {
             priority,
             holder: Location::caller(),
@@ -353,11 +380,14 @@ impl Pair {
     fn lent(&mut self, connection: u64) {
         let (now, closed, in_vain) = (self.now, self.closed, self.in_vain());
         let known = self.connections.get_mut(&connection).expect("a connection there is");
-        assert!(!matches!(known.at, At::Held | At::Leaving), "it has one holder: {:?}", known.at);
-        assert!(!closed && !known.outdated && now - known.born < 420 * MILLI && known.uses < 6);
-        let is_checked = matches!(known.at, At::Checking(_)) || known.since.1 != in_vain;
-        // 40 ms idle, 15 ms ready, and as long as nobody comes for it.
-        assert!(is_checked || now - known.since.0 < 85 * MILLI, "it was idle for too long");
+        let is_free = matches!(known.at, At::Resting | At::Checking(_));
+        assert!(is_free, "it has one holder: {:?}", known.at);
+        assert!(!closed && !known.outdated && now - known.born < 420 * UNIT && known.uses < 6);
+        let was_checked = matches!(known.at, At::Checking(_));
+        assert!(was_checked || known.uses == 0 || self.config.check != Check::Always, "checked each time");
+        let is_checked = was_checked || known.since.1 != in_vain;
+        // 40 units idle, 15 ready, and as long as nobody comes for it.
+        assert!(is_checked || now - known.since.0 < 85 * UNIT, "it was idle for too long");
         known.at = At::Held;
         known.uses += 1;
     }
@@ -376,6 +406,12 @@ impl Pair {
                 self.callers.push(caller);
             }
             Claim::Stale(_) => panic!("a fresh waker was at hand"),
+            Claim::Check(_, connection) => {
+                assert!(woken);
+                self.connections.get_mut(&connection).expect("a known one").at = At::Checking(number);
+                self.checking.insert(number, request);
+            }
+            Claim::ConnectFailed => assert!(woken),
             Claim::Again => {
                 assert!(woken);
                 self.enter_as(number, request);
@@ -403,6 +439,46 @@ impl Pair {
         }
         let reason = broken.then_some(Reason::Broken);
         self.change(|machine, effects| machine.give_back(now, slot, number, reason, effects));
+    }
+
+    fn give_back_dirty(&mut self, which: usize) {
+        let Some((number, slot)) = self.pick(which, |at| at == At::Held) else { return };
+        self.connections.get_mut(&number).expect("picked").at = At::Resting;
+        let now = self.at();
+        let begun = self.change(|machine, effects| machine.begin_reset(now, slot, number, effects));
+        if begun.is_some() {
+            assert!(!self.closed, "what retires anyway is not reset");
+            self.connections.get_mut(&number).expect("picked").at = At::Aside;
+        }
+    }
+
+    fn set_aside(&mut self, which: usize) {
+        let idle = self.machine.idle();
+        let Some(at) = index(&idle, which) else { return };
+        let now = self.at();
+        let (number, info) = self.machine.set_aside(now, idle[at]).expect("it is idle");
+        let known = self.connections.get_mut(&number).expect("a connection there is");
+        assert_eq!((known.at, known.slot, known.uses), (At::Resting, idle[at], info.uses));
+        known.at = At::Aside;
+    }
+
+    fn aside_ends(&mut self, which: usize, passed: bool) {
+        let Some((number, slot)) = self.pick(which, |at| at == At::Aside) else { return };
+        let now = self.at();
+        if passed {
+            let since = (self.now, self.in_vain());
+            let known = self.connections.get_mut(&number).expect("picked");
+            (known.at, known.since) = (At::Resting, since);
+            self.change(|machine, effects| machine.proved(now, slot, number, effects));
+        } else if which.is_multiple_of(2) {
+            self.connections.get_mut(&number).expect("picked").at = At::Resting;
+            let reason = Some(Reason::Discarded);
+            self.change(|machine, effects| machine.put_back(now, slot, number, reason, effects));
+        } else {
+            self.machine.check_failed(slot, Reason::ResetFailed);
+            self.connections.remove(&number);
+            self.change(|machine, effects| machine.gone(now, slot, effects));
+        }
     }
 
     fn connected(&mut self, which: usize) {
@@ -453,8 +529,8 @@ impl Pair {
     }
 
     /// Time passes, and the pool is looked after whenever it asks for that.
-    fn wait(&mut self, millis: u64) {
-        let until = self.now + millis * MILLI;
+    fn wait(&mut self, units: u64) {
+        let until = self.now + units * UNIT;
         loop {
             self.machine.take_earlier();
             let (deadline, upkeep) = self.machine.alarms();
@@ -477,7 +553,7 @@ impl Pair {
     fn compare(&mut self) {
         let stats = self.machine.stats();
         let held = self.count(At::Held);
-        let checking = self.checking.len();
+        let checking = self.checking.len() + self.count(At::Aside);
         let leaving = self.count(At::Leaving);
         let resting = self.count(At::Resting);
         assert_eq!((stats.checking, stats.closing), (checking, leaving), "{stats:?}");
@@ -525,8 +601,8 @@ fn index<T>(all: &[T], which: usize) -> Option<usize> {
     (!all.is_empty()).then(|| which % all.len())
 }
 
-fn check(order: Order, steps: Vec<Step>) {
-    let mut pair = Pair::new(order);
+fn check(order: Order, check: Check, steps: Vec<Step>) {
+    let mut pair = Pair::new(order, check);
     for step in steps {
         pair.step(step);
     }
@@ -536,9 +612,12 @@ fn check(order: Order, steps: Vec<Step>) {
             pair.step(step);
         }
         pair.step(Step::CheckEnds { which: 0, passed: true });
+        pair.step(Step::AsideEnds { which: 0, passed: true });
         pair.step(Step::Poll(0));
         pair.step(Step::Wait(1));
     }
+    // A keepalive may have begun in the last round.
+    pair.step(Step::AsideEnds { which: 0, passed: true });
     let stats = pair.machine.stats();
     let is_paused = pair.max == 0;
     assert!(is_paused || pair.callers.is_empty(), "nobody is left behind: {stats:?}");
@@ -548,11 +627,21 @@ fn check(order: Order, steps: Vec<Step>) {
 proptest! {
     #[test]
     fn the_laws_hold_whatever_happens_last_in_first_out(steps in any_steps()) {
-        check(Order::Lifo, steps);
+        check(Order::Lifo, Check::AfterIdle(Duration::from_nanos(40 * UNIT)), steps);
     }
 
     #[test]
     fn the_laws_hold_whatever_happens_in_turn(steps in any_steps()) {
-        check(Order::Fifo, steps);
+        check(Order::Fifo, Check::AfterIdle(Duration::from_nanos(40 * UNIT)), steps);
+    }
+
+    #[test]
+    fn the_laws_hold_whatever_happens_if_all_are_checked(steps in any_steps()) {
+        check(Order::Lifo, Check::Always, steps);
+    }
+
+    #[test]
+    fn the_laws_hold_whatever_happens_if_the_clock_is_always_read(steps in any_steps()) {
+        check(Order::Fifo, Check::AfterIdle(Duration::from_nanos(10 * UNIT)), steps);
     }
 }

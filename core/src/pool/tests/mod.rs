@@ -5,10 +5,13 @@ mod checking;
 mod closing;
 mod connecting;
 mod errors;
+mod fatal;
 mod handing_over;
+mod keeping;
 mod machine;
 mod observing;
 mod order;
+mod resetting;
 mod retiring;
 mod rivals;
 mod user_code;
@@ -23,7 +26,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Config, Manager, Pool};
+use super::{Check, Config, Manager, Pool};
 use crate::rt::Rt;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,8 +39,12 @@ struct Backend {
     connect_takes: Mutex<Duration>,
     check_takes: Mutex<Duration>,
     close_takes: Mutex<Duration>,
+    reset_takes: Mutex<Duration>,
     is_down: AtomicBool,
     checks_fail: AtomicBool,
+    resets_fail: AtomicBool,
+    /// What is down stays down until somebody does something.
+    is_fatal: AtomicBool,
     alive: AtomicUsize,
     alive_most: AtomicUsize,
     connecting: AtomicUsize,
@@ -45,6 +52,7 @@ struct Backend {
     attempts: AtomicU64,
     connects: AtomicU64,
     checks: AtomicU64,
+    resets: AtomicU64,
     closes: AtomicU64,
 }
 
@@ -55,6 +63,8 @@ struct Down;
 struct Connection {
     number: u64,
     broken: bool,
+    /// To be reset.
+    dirty: bool,
     /// Set while somebody holds it.
     held: bool,
     backend: Arc<Backend>,
@@ -110,12 +120,30 @@ impl Manager for Dial {
         }
         backend.alive_most.fetch_max(backend.alive.fetch_add(1, Relaxed) + 1, Relaxed);
         let number = backend.connects.fetch_add(1, Relaxed);
-        Ok(Connection { number, broken: false, held: false, backend: Arc::clone(backend) })
+        Ok(Connection { number, broken: false, dirty: false, held: false, backend: Arc::clone(backend) })
     }
 
     fn is_broken(&self, connection: &mut Connection) -> bool {
         connection.held = false;
         connection.broken
+    }
+
+    fn needs_reset(&self, connection: &mut Connection) -> bool {
+        connection.dirty
+    }
+
+    async fn reset(&self, connection: &mut Connection) -> Result<(), Down> {
+        self.backend.resets.fetch_add(1, Relaxed);
+        self.take(&self.backend.reset_takes).await;
+        if self.backend.resets_fail.load(Relaxed) {
+            return Err(Down);
+        }
+        connection.dirty = false;
+        Ok(())
+    }
+
+    fn is_fatal(&self, _error: &Down) -> bool {
+        self.backend.is_fatal.load(Relaxed)
     }
 
     async fn check(&self, _connection: &mut Connection) -> Result<(), Down> {
@@ -153,7 +181,7 @@ fn pool_of(rt: &Rt, backend: &Arc<Backend>, config: Config) -> Pool<Dial> {
 
 /// Nothing ever expires by itself.
 fn calm() -> Config {
-    Config { check_after_idle: None, idle_timeout: None, lifetime_max: None, ..Config::default() }
+    Config { check: Check::Never, idle_timeout: None, lifetime_max: None, ..Config::default() }
 }
 
 fn max(max: usize) -> Config {

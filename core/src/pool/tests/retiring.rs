@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use super::{super::Config, MINUTE, SECOND, assert_sound, calm, max, pool};
+use super::{
+    super::{Check, Config},
+    MINUTE, SECOND, assert_sound, calm, max, pool,
+};
 use crate::testing::{self, for_each_seed};
 
 #[test]
@@ -73,7 +76,7 @@ fn those_to_be_kept_idle_are_checked_and_not_closed() {
         let config = Config {
             min_idle: 1,
             idle_timeout: Some(SECOND * 20),
-            check_after_idle: Some(SECOND * 10),
+            check: Check::AfterIdle(SECOND * 10),
             ..calm()
         };
         let (pool, backend) = pool(&rt, config);
@@ -90,7 +93,7 @@ fn those_to_be_kept_idle_are_checked_and_not_closed() {
 #[test]
 fn an_old_connection_retires_while_idle() {
     testing::run(1, |rt| async move {
-        let config = Config { lifetime_max: Some(MINUTE), lifetime_jitter: Duration::ZERO, ..calm() };
+        let config = Config { lifetime_max: Some(MINUTE), lifetime_jitter_percent: 0, ..calm() };
         let (pool, backend) = pool(&rt, config);
         pool.warm(1).await.unwrap();
         rt.sleep(MINUTE - SECOND).await;
@@ -103,7 +106,7 @@ fn an_old_connection_retires_while_idle() {
 #[test]
 fn an_old_connection_retires_when_it_comes_back() {
     testing::run(1, |rt| async move {
-        let config = Config { lifetime_max: Some(MINUTE), lifetime_jitter: Duration::ZERO, ..calm() };
+        let config = Config { lifetime_max: Some(MINUTE), lifetime_jitter_percent: 0, ..calm() };
         let (pool, backend) = pool(&rt, config);
         let held = pool.get().await.unwrap();
         rt.sleep(MINUTE + SECOND).await;
@@ -159,9 +162,8 @@ fn jitter_is_drawn_once_for_each_connection() {
     let mut ages = BTreeSet::new();
     for seed in 0..40 {
         ages.insert(testing::run(seed, |rt| async move {
-            let lifetime = (Some(MINUTE), SECOND * 30);
             let (pool, backend) =
-                pool(&rt, Config { lifetime_max: lifetime.0, lifetime_jitter: lifetime.1, ..max(1) });
+                pool(&rt, Config { lifetime_max: Some(MINUTE), lifetime_jitter_percent: 50, ..max(1) });
             pool.warm(1).await.unwrap();
             let born = rt.now();
             // Asked again and again, which must not draw again and again.
@@ -211,7 +213,7 @@ fn nothing_limits_a_connection_if_nothing_is_asked_for() {
         let config = Config {
             acquire_timeout: zero,
             connect_timeout: zero,
-            check_after_idle: zero,
+            check: Check::Never,
             check_timeout: zero,
             close_timeout: zero,
             handover_max: zero,

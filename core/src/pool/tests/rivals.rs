@@ -106,7 +106,7 @@ fn bb8_67_a_wake_up_is_not_lost_with_a_dropped_call() {
 #[test]
 fn pgx_2560_a_lifetime_holds_on_a_busy_pool() {
     for_each_seed(0..10, |rt| async move {
-        let config = Config { lifetime_max: Some(SECOND * 10), lifetime_jitter: Duration::ZERO, ..max(1) };
+        let config = Config { lifetime_max: Some(SECOND * 10), lifetime_jitter_percent: 0, ..max(1) };
         let (pool, backend) = pool(&rt, config);
         let users: Vec<_> = (0..3)
             .map(|_| {
@@ -140,7 +140,7 @@ fn pgx_2560_a_lifetime_holds_on_a_busy_pool() {
 #[test]
 fn pgx_1437_those_born_together_do_not_end_together() {
     for_each_seed(0..10, |rt| async move {
-        let config = Config { lifetime_max: Some(SECOND * 20), lifetime_jitter: SECOND * 10, ..max(8) };
+        let config = Config { lifetime_max: Some(SECOND * 20), lifetime_jitter_percent: 50, ..max(8) };
         let (pool, _backend) = pool(&rt, config);
         pool.warm(8).await.unwrap();
         let mut gone = Vec::new();

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 
 use super::{
-    super::{AcquireError, Config, ConnectError, Manager, Pool},
+    super::{AcquireError, Check, Config, ConnectError, Manager, Pool},
     Down, MINUTE, SECOND, calm, max,
 };
 use crate::{
@@ -28,11 +28,15 @@ enum Where {
     CallingConnect,
     Connect,
     IsBroken,
+    NeedsReset,
+    Reset,
+    IsFatal,
     Check,
     Close,
     Destructor,
     DropOfConnect,
     DropOfCheck,
+    DropOfReset,
     DropOfClose,
 }
 
@@ -85,6 +89,9 @@ impl Manager for Clumsy {
         async {
             self.hang(Where::DropOfConnect).await;
             trip(&self.at, Where::Connect);
+            if *self.at.lock() == Where::IsFatal {
+                return Err(Down);
+            }
             Ok(Thing(Arc::clone(&self.at)))
         }
     }
@@ -92,6 +99,22 @@ impl Manager for Clumsy {
     fn is_broken(&self, _thing: &mut Thing) -> bool {
         trip(&self.at, Where::IsBroken);
         false
+    }
+
+    fn needs_reset(&self, _thing: &mut Thing) -> bool {
+        trip(&self.at, Where::NeedsReset);
+        matches!(*self.at.lock(), Where::Reset | Where::DropOfReset)
+    }
+
+    async fn reset(&self, _thing: &mut Thing) -> Result<(), Down> {
+        self.hang(Where::DropOfReset).await;
+        trip(&self.at, Where::Reset);
+        Ok(())
+    }
+
+    fn is_fatal(&self, _error: &Down) -> bool {
+        trip(&self.at, Where::IsFatal);
+        true
     }
 
     async fn check(&self, _thing: &mut Thing) -> Result<(), Down> {
@@ -113,17 +136,21 @@ fn a_panic_anywhere_costs_no_place() {
         Where::CallingConnect,
         Where::Connect,
         Where::IsBroken,
+        Where::NeedsReset,
+        Where::Reset,
+        Where::IsFatal,
         Where::Check,
         Where::Close,
         Where::Destructor,
         Where::DropOfConnect,
         Where::DropOfCheck,
+        Where::DropOfReset,
         Where::DropOfClose,
     ];
     for place in places {
         for_each_seed(0..10, |rt| async move {
             let at = Arc::new(Mutex::new(Where::Nowhere));
-            let config = Config { check_after_idle: Some(SECOND), ..max(1) };
+            let config = Config { check: Check::AfterIdle(SECOND), ..max(1) };
             let pool = Pool::new(&rt, Clumsy { rt: rt.clone(), at: Arc::clone(&at) }, config).unwrap();
             for _ in 0..2 {
                 *at.lock() = place;
@@ -167,21 +194,28 @@ fn whoever_waits_for_a_connect_that_panics_learns_what_it_said() {
 }
 
 #[test]
-fn a_lease_dropped_by_a_panic_comes_back() {
+fn a_lease_dropped_by_a_panic_is_not_lent_on_and_its_place_serves_the_next() {
     testing::run(1, |rt| async move {
         let at = Arc::new(Mutex::new(Where::Nowhere));
         let pool = Pool::new(&rt, Clumsy { rt: rt.clone(), at: Arc::clone(&at) }, max(1)).unwrap();
-        for place in [Where::Nowhere, Where::IsBroken] {
+        for place in [Where::Nowhere, Where::Destructor] {
             let lease = pool.get().await.unwrap();
             *at.lock() = place;
+            let next = rt.spawn("next", {
+                let pool = pool.clone();
+                async move { pool.get().await.map(drop) }
+            });
+            rt.sleep(SECOND).await;
             let user = rt.spawn("user", async move {
                 let _lease = lease;
                 panic!("at work");
             });
             user.await.unwrap_err();
+            next.await.unwrap().unwrap();
         }
-        assert_eq!((pool.stats().in_use, pool.stats().retired.broken), (0, 1));
-        drop(pool.get().await.unwrap());
+        let stats = pool.stats();
+        assert_eq!((stats.in_use, stats.idle, stats.retired.panicked, stats.connected), (0, 1, 2, 3));
+        assert_eq!(stats.panics, 1, "the destructor");
     });
 }
 
@@ -244,7 +278,7 @@ fn the_manager_and_its_connections_may_use_the_pool_they_are_of() {
         let own = Arc::new(OnceLock::new());
         let calls = Arc::<AtomicU32>::default();
         let meddler = Meddler { pool: Arc::clone(&own), calls: Arc::clone(&calls) };
-        let config = Config { max: 2, check_after_idle: Some(SECOND / 10), uses_max: 4, ..calm() };
+        let config = Config { max: 2, check: Check::AfterIdle(SECOND / 10), uses_max: 4, ..calm() };
         let pool = Pool::new(&rt, meddler, config).unwrap();
         own.set(pool.clone()).unwrap();
         let users: Vec<_> = (0..4)
