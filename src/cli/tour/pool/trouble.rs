@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use seaworthy::pool::Config;
+use seaworthy::pool::{Check, Config};
 
 use super::{
     Backend, Context, client,
@@ -33,12 +33,11 @@ const QUERIES: u64 = 100;
 
 /// The server restarts while connections lie idle.
 pub(super) async fn cut_off(cx: &Context, backend: &Backend) -> anyhow::Result<()> {
-    let check_after_idle = Some(Duration::from_millis(1));
-    let pool = client::pool(&cx.rt, backend, Config { max: CUT, check_after_idle, ..Config::default() })?;
+    let config = Config { max: CUT, check: Check::Always, ..Config::default() };
+    let pool = client::pool(&cx.rt, backend, config)?;
     pool.warm(CUT).await?;
     backend.stop().await?;
     backend.start_again().await?;
-    cx.rt.sleep(Duration::from_millis(5)).await;
     let mut failed = 0;
     for query in 0..QUERIES {
         failed += u64::from(pool.get().await?.add(query, 1).await.ok() != Some(query + 1));
