@@ -61,7 +61,7 @@ where
     };
     let title = format!("Work that {what}, {TASKS_MAX} items at a time, results {named}, {on}");
     let source = move || stream::iter(0..items as u64);
-    let comparison = comparison(title, "ns/item", items).target(0.5).ours("map_concurrent", move |meter| {
+    let comparison = comparison(title, "ns/item", items).ours("map_concurrent", move |meter| {
         let config = Concurrency { tasks_max: TASKS_MAX, order, ..Concurrency::default() };
         let results = source().map_concurrent(rt, config, work).expect("a good config");
         time(meter, runtime, items, results.map(|result| result.expect("no panic")));
