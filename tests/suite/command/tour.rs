@@ -37,6 +37,18 @@ fn chapter_2_hashes_ten_thousand_files_and_every_claim_holds() {
 }
 
 #[test]
+fn chapter_3_shares_connections_and_every_claim_holds() {
+    for runtime in RUNTIMES {
+        let (code, out, err) = run(["tour", "3", "--json", "--runtime", runtime]);
+        assert_eq!((code, err.as_str()), (0, ""), "{runtime}: {out}");
+        let chapter = &json(&out)["chapters"][0];
+        let claims = chapter["claims"].as_array().expect("claims");
+        assert_eq!((claims.len(), &chapter["data"]["queries"]), (16, &5_000.into()), "{claims:?}");
+        assert!(claims.iter().all(|claim| claim["held"] == true), "{runtime}: {claims:?}");
+    }
+}
+
+#[test]
 fn chapter_4_merges_all_days_and_every_claim_holds() {
     for runtime in RUNTIMES {
         let (code, out, err) = run(["tour", "4", "--json", "--runtime", runtime]);
