@@ -80,7 +80,7 @@ pub trait Manager: Send + Sync + 'static {
         false
     }
 
-    /// Finds out whether a connection still works, when [`Config::check`](super::Config::check) says so. It runs in the
+    /// Finds out whether a connection still works, when [`Config::check`](field@super::Config::check) says so. It runs in the
     /// task of the caller of `get`, which gets another connection if this fails, is cut short, or takes longer than
     /// [`Config::check_timeout`](super::Config::check_timeout); and in a task of its own for
     /// [`Config::keepalive`](super::Config::keepalive). Default: it does.

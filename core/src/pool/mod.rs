@@ -32,7 +32,7 @@
 //!
 //! A get and a return read the clock once together, at the call of [`Pool::get`]. A lease that comes back before the next
 //! look of the maintenance task counts as idle since it was taken, so the pool may take a connection for idle by up to a
-//! quarter of the shortest of [`Config::check`], [`Config::idle_timeout`], [`Config::keepalive`] and
+//! quarter of the shortest of [`Config::check`](field@Config::check), [`Config::idle_timeout`], [`Config::keepalive`] and
 //! [`Config::leak_warning_after`] too early, and never too late. The task looks ten times a second at most; where that is
 //! not enough (a check always or after less than 0.4 s, an idle timeout of less) every return reads the clock instead.
 //!
