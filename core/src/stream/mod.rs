@@ -12,7 +12,7 @@
 //! | so many items a second | [`RateLimiter::throttle`](crate::limit::RateLimiter::throttle) |
 //!
 //! But for `map_concurrent` they run in the task that reads them: no channel and no task is between a source and its
-//! reader. They let other tasks run once in 128 polls that had no need to wait.
+//! reader. They let other tasks run once in 128 polls or 1,024 items that had no need to wait.
 //!
 //! # Laws
 //!
@@ -25,7 +25,8 @@
 //! 5. [`generate`]: one item is in flight; [`send`](Out::send) returns when it was taken. An item that is not taken comes back to
 //!    its sender, or is dropped with the send.
 //! 6. [`tee()`]: every reader gets every item, in order, or is told how many it missed. At most
-//!    [`lag_max`](tee::Config::lag_max) items are kept. No reader depends on another one being polled.
+//!    [`lag_max`](tee::Config::lag_max) items are kept. No reader depends on another one being polled, but for this: with
+//!    [`OnLag::Wait`](tee::OnLag::Wait), the default, the fastest waits for the slowest once that lags as far as it may.
 //! 7. A batch is never empty. Its clock starts at its first item; it is handed over at `items_max`, `bytes_max` or `wait_max`,
 //!    whichever comes first, also when the source is always ready. An item larger than `bytes_max` goes alone.
 //! 8. End and error of a source flush what is collected, in order, before they are told.

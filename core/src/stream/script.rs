@@ -117,6 +117,16 @@ pub(super) fn computed(
     stream::iter((0..items).inspect(move |_| clock.spend(time)))
 }
 
+/// Always ready; the first items come at once, and each after them takes `time` to compute.
+pub(super) fn slowing(
+    clock: &Computing,
+    fast: u64,
+    time: Duration,
+) -> impl Stream<Item = u64> + Unpin + use<> {
+    let clock = clock.clone();
+    stream::iter((0..).inspect(move |item| clock.spend(if *item < fast { Duration::ZERO } else { time })))
+}
+
 /// A waker that counts.
 #[derive(Default)]
 pub(super) struct Wakes(AtomicUsize);

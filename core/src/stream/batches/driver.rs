@@ -1,4 +1,4 @@
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use super::{
     Batch, BatchStats, Size,
@@ -9,8 +9,8 @@ use crate::{
     stream::{pace::Pace, timer::Timer},
 };
 
-/// How many items that were there at once are taken before others get a turn. A batch counts as eight more, so that
-/// there are at most 128 of them.
+/// How many items that were there at once are taken before others get a turn. A batch counts as eight more, and so does
+/// an error, so that there are at most 128 of them.
 const BUDGET: usize = 1024;
 const BATCH_COST: usize = BUDGET / 128;
 
@@ -144,16 +144,23 @@ impl<T, F: Size<T>> Collector<T, F> {
     fn stop<E>(&mut self, cx: &mut Context<'_>, other: Other<E>) -> Poll<Collected<T, E>> {
         match other {
             Other::Pending => {
-                self.budget = BUDGET;
-                // Moving a timer to the next batch is much cheaper than making one, so it is disarmed only here.
-                let Some(due) = self.machine.due() else {
+                if let Some(due) = self.machine.due() {
+                    if self.timer.poll(&self.rt, due, cx).is_ready()
+                        && let Some(batch) = self.machine.expired(due)
+                    {
+                        return self.hand_over(batch);
+                    }
+                } else {
+                    // Moving a timer to the next batch is much cheaper than making one, so it is disarmed only here.
                     self.timer.disarm();
-                    return Poll::Pending;
-                };
-                ready!(self.timer.poll(&self.rt, due, cx));
-                self.machine.expired(due).map_or(Poll::Pending, |batch| Poll::Ready(Collected::Batch(batch)))
+                }
+                self.budget = BUDGET;
+                Poll::Pending
             }
-            Other::Failed(error) => Poll::Ready(Collected::Failed(self.take(Cause::End), error)),
+            Other::Failed(error) => {
+                self.budget = self.budget.saturating_sub(BATCH_COST);
+                Poll::Ready(Collected::Failed(self.take(Cause::End), error))
+            }
             Other::Ended => {
                 self.ended = true;
                 Poll::Ready(self.take(Cause::End).map_or(Collected::Ended, Collected::Batch))

@@ -41,7 +41,8 @@ impl<S: TryStream, F: Size<S::Ok>> TryBatches<S, F> {
 
     /// Hands over what is collected now, without a wait for more; `None` if nothing is.
     ///
-    /// The next item begins a batch of its own.
+    /// The next item begins a batch of its own. See [`Batches::flush`](super::Batches::flush) for streams that are not
+    /// `Unpin`.
     pub fn flush(&mut self) -> Option<Vec<S::Ok>> {
         self.collector.take(Cause::Flush)
     }
@@ -56,7 +57,15 @@ impl<S: TryStream, F> TryBatches<S, F> {
     ///
     /// The source's, if it failed and that was still to be reported. Nothing is collected then.
     pub fn into_remainder(self) -> Result<Vec<S::Ok>, S::Error> {
-        self.error.map_or_else(|| Ok(self.collector.into_items()), Err)
+        self.into_parts().1
+    }
+
+    /// The source, and what was collected and not yet handed over, or the source's error if it failed and that was still
+    /// to be reported. Nothing is collected then.
+    ///
+    /// See [`Batches::into_remainder`](super::Batches::into_remainder) for streams that are not `Unpin`.
+    pub fn into_parts(self) -> (S, Result<Vec<S::Ok>, S::Error>) {
+        (self.source, self.error.map_or_else(|| Ok(self.collector.into_items()), Err))
     }
 
     /// How many batches there were so far, and why they were handed over.

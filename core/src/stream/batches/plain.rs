@@ -22,7 +22,8 @@ pin_project! {
     /// - It is handed over at the first of its [bounds](Batch). Its clock starts when its **first** item is taken from the
     ///   source and does not start again with later ones.
     /// - That holds even if the source is always ready, so that no timer would be looked at. The clock is read less often the
-    ///   faster items come: such a batch may be late by an eighth of its time, or by the time of one item.
+    ///   faster items come: such a batch may be late by an eighth of its time, or by the time of one item; and if fast items
+    ///   become slow all at once, by the time of 128 of them, once.
     /// - When the source ends, what is collected is handed over before the end is.
     /// - Once in 1024 items or 128 batches that were there at once it lets other tasks run.
     ///
@@ -48,6 +49,9 @@ impl<S: Stream, F: Size<S::Item>> Batches<S, F> {
     /// Hands over what is collected now, without a wait for more; `None` if nothing is.
     ///
     /// The next item begins a batch of its own.
+    ///
+    /// A stream that is not `Unpin` has to be boxed before it is batched (`Box::pin(source).batches(..)`) if this is to be
+    /// called once it was polled.
     ///
     /// # Examples
     ///
@@ -80,6 +84,29 @@ impl<S: Stream, F> Batches<S, F> {
     /// be called once it was polled.
     pub fn into_remainder(self) -> Vec<S::Item> {
         self.collector.into_items()
+    }
+
+    /// The source, and what was collected and not yet handed over.
+    ///
+    /// As for [`into_remainder`](Self::into_remainder), a stream that is not `Unpin` has to be boxed before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    /// use futures::{StreamExt, stream};
+    /// use seaworthy_core::stream::{Batch, RtStreamExt};
+    ///
+    /// let batch = Batch { items_max: 2, ..Batch::default() };
+    /// let mut batches = stream::iter(1..=5).batches(&rt, batch).unwrap();
+    /// assert_eq!(batches.next().await, Some(vec![1, 2]));
+    /// let (source, collected) = batches.into_parts();
+    /// assert!(collected.is_empty());
+    /// assert_eq!(source.collect::<Vec<_>>().await, [3, 4, 5]);
+    /// # });
+    /// ```
+    pub fn into_parts(self) -> (S, Vec<S::Item>) {
+        (self.source, self.collector.into_items())
     }
 
     /// How many batches there were so far, and why they were handed over.

@@ -10,7 +10,7 @@ use std::{
     any::Any,
     borrow::Borrow,
     collections::BTreeMap,
-    fmt,
+    fmt, mem,
     num::NonZeroU32,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -34,7 +34,9 @@ pub use event::{Event, Items, MergeStats};
 const TURN_ITEMS_MAX: u32 = 16;
 
 /// How many rounds of sources that wake each other, or themselves, and give nothing, before others run.
-const IDLE_ROUNDS_MAX: u32 = 2;
+///
+/// More than one, and a source that yields would be polled so many times by each of the merges it is nested in: their product.
+const IDLE_ROUNDS_MAX: u32 = 1;
 
 /// Merges streams into one that says which of them gave each item. The short form of [`Merge::new`] and
 /// [`insert`](Merge::insert).
@@ -123,6 +125,8 @@ pub struct Merge<K, S> {
     shared: Arc<Shared>,
     /// A clone of the poller's waker, made before the lock is taken, as a clone is user code.
     spare: Option<Waker>,
+    /// A round has begun that is to be the next poll's: the one before it was idle.
+    put_off: bool,
     coop: Coop,
     stats: MergeStats,
 }
@@ -139,6 +143,7 @@ impl<K, S> Merge<K, S> {
             turns: Turns::new(TURN_ITEMS_MAX),
             shared: Arc::default(),
             spare: None,
+            put_off: false,
             coop: Coop::default(),
             stats: MergeStats::default(),
         }
@@ -242,7 +247,7 @@ impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
         cx: &mut Context<'_>,
         name: impl FnOnce(&K) -> N,
     ) -> Poll<Option<Event<N, S::Item>>> {
-        let mut rounds = 0;
+        let mut rounds = u32::from(mem::take(&mut self.put_off));
         while !self.is_empty() {
             let Some(slot) = self.turns.current() else {
                 ready!(self.poll_round(&mut rounds, cx));
@@ -287,6 +292,7 @@ impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
         *rounds += 1;
         if goes_on && *rounds > IDLE_ROUNDS_MAX {
             self.coop.waited();
+            self.put_off = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -7,7 +7,7 @@ mod tests;
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -19,8 +19,10 @@ pub use self::state::SampleStats;
 use super::{pace::Pace, timer::Timer};
 use crate::{ConfigError, rt::Rt};
 
-/// How many items that were there at once are taken before others get a turn.
+/// How many items that were there at once are taken before others get a turn. A sample counts as eight more, so that there
+/// are at most 128 of them.
 const BUDGET: usize = 1024;
+const SAMPLE_COST: usize = BUDGET / 128;
 
 pin_project! {
     /// The latest item of each period, by [`sample`](crate::stream::RtStreamExt::sample).
@@ -32,7 +34,8 @@ pin_project! {
     /// - The last item is handed over when the source ends, without a wait.
     ///
     /// The clock is looked at even if the source is always ready, less often the faster items come; a sample may be late by an
-    /// eighth of its period, or by the time of one item. Once in 1024 items that were there at once others get a turn.
+    /// eighth of its period, or by the time of one item; and if fast items become slow all at once, by the time of 128 of
+    /// them, once. Once in 1024 items or 128 samples that were there at once others get a turn.
     ///
     /// # Cancel safety
     ///
@@ -45,6 +48,8 @@ pin_project! {
         machine: Machine<S::Item>,
         pace: Pace,
         timer: Timer,
+        // Until the next turn of others. It goes on from one poll to the next: a sample is no wait.
+        budget: usize,
         ended: bool,
     }
 }
@@ -60,6 +65,7 @@ impl<S: Stream> Sample<S> {
             machine: Machine::new(rt.now(), period),
             pace: Pace::new(period),
             timer: Timer::default(),
+            budget: BUDGET,
             ended: false,
         })
     }
@@ -78,7 +84,8 @@ impl<S: Stream> Stream for Sample<S> {
         if *this.ended {
             return Poll::Ready(None);
         }
-        for _ in 0..BUDGET {
+        while *this.budget > 0 {
+            *this.budget -= 1;
             match this.source.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => {
                     // The first of a sample has just been looked at.
@@ -91,18 +98,26 @@ impl<S: Stream> Stream for Sample<S> {
                     return Poll::Ready(this.machine.take());
                 }
                 Poll::Pending => {
-                    let Some(due) = this.machine.due() else { return Poll::Pending };
-                    ready!(this.timer.poll(this.rt, due, cx));
-                    return this.machine.expired(due).map_or(Poll::Pending, |item| Poll::Ready(Some(item)));
+                    if let Some(due) = this.machine.due()
+                        && this.timer.poll(this.rt, due, cx).is_ready()
+                        && let Some(item) = this.machine.expired(due)
+                    {
+                        *this.budget = this.budget.saturating_sub(SAMPLE_COST);
+                        return Poll::Ready(Some(item));
+                    }
+                    *this.budget = BUDGET;
+                    return Poll::Pending;
                 }
             }
             if this.pace.left() == 0
                 && let Some(item) = this.machine.expired(this.pace.look(this.rt.now()))
             {
                 this.timer.disarm();
+                *this.budget = this.budget.saturating_sub(SAMPLE_COST);
                 return Poll::Ready(Some(item));
             }
         }
+        *this.budget = BUDGET;
         cx.waker().wake_by_ref();
         Poll::Pending
     }

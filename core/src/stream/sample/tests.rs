@@ -17,7 +17,7 @@ use crate::{
     rt::Rt,
     stream::{
         RtStreamExt,
-        script::{Computing, SECOND, Wakes, arriving, computed, timed},
+        script::{Computing, SECOND, Wakes, arriving, computed, slowing, timed},
     },
     testing::{self, for_each_drop_point, for_each_seed},
 };
@@ -89,6 +89,62 @@ fn a_source_that_is_always_ready_lets_others_run() {
         });
         assert_eq!((last.await, turns), (Some(9999), 10));
         assert_eq!(sampled.next().await, None);
+    });
+}
+
+#[test]
+fn samples_of_a_source_that_is_always_ready_let_others_run_too() {
+    testing::run(1, |rt| async move {
+        for millis in [1, 10, 100] {
+            let (clock, time) = (Computing::new(&rt), Duration::from_millis(millis));
+            let source = computed(&clock, 100_000_000, time);
+            let mut sampled = source.sample(&Rt::new(clock.clone()), Duration::from_millis(10)).unwrap();
+            let wakes = Arc::new(Wakes::default());
+            let waker = Waker::from(wakes.clone());
+            for turn in 1..=10 {
+                let before = sampled.stats();
+                while sampled.poll_next_unpin(&mut Context::from_waker(&waker)).is_ready() {
+                    let taken = sampled.stats().items - before.items;
+                    assert!(taken <= 1024, "{taken} items of {time:?} without a turn of others");
+                }
+                let samples = sampled.stats().sampled - before.sampled;
+                assert!((2..=128).contains(&samples), "{samples} at {time:?}");
+                assert_eq!(wakes.count(), turn);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_wait_begins_the_count_of_items_anew() {
+    testing::run(1, |rt| async move {
+        let (sender, receiver) = futures::channel::mpsc::unbounded();
+        let mut sampled = receiver.sample(&rt, SECOND).unwrap();
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        for turn in 1..=5 {
+            (0..1000).for_each(|item| sender.unbounded_send(item).unwrap());
+            assert!(sampled.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+            assert_eq!(sampled.stats().items, 1000 * turn, "all of them in one poll");
+        }
+    });
+}
+
+#[test]
+fn a_sample_of_items_that_become_slow_is_late_by_128_of_them_once() {
+    testing::run(1, |rt| async move {
+        let (clock, time) = (Computing::new(&rt), SECOND / 10);
+        let source = slowing(&clock, 10_000, time);
+        let mut sampled = source.sample(&Rt::new(clock.clone()), SECOND).unwrap();
+        sampled.next().await.unwrap();
+        let late = clock.spent() - SECOND;
+        assert!(late > SECOND && late <= 128 * time, "{late:?}");
+        for _ in 0..5 {
+            let before = clock.spent();
+            sampled.next().await.unwrap();
+            let took = clock.spent() - before;
+            assert!(took <= SECOND + 2 * SECOND / 8, "{took:?}");
+        }
     });
 }
 

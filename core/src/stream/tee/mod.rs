@@ -6,6 +6,7 @@ mod state;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     fmt, mem,
     pin::Pin,
     sync::Arc,
@@ -113,7 +114,7 @@ struct State<S: Stream> {
     /// The stream was woken since its last poll began.
     rung: bool,
     /// The readers that wait, for the stream or for the slowest of them.
-    waiting: Vec<(usize, Waker)>,
+    waiting: BTreeMap<usize, Waker>,
     missed: u64,
 }
 
@@ -140,7 +141,7 @@ where
         let mut line = Line::new(config);
         let reader = line.join();
         let source = Source::Idle(Box::pin(stream));
-        let state = State { line, source, rung: false, waiting: Vec::new(), missed: 0 };
+        let state = State { line, source, rung: false, waiting: BTreeMap::new(), missed: 0 };
         let shared = Arc::new(Shared(Mutex::new(state)));
         let bell = Waker::from(Arc::clone(&shared));
         Ok(Self { shared, reader, bell, ended: false, coop: Coop::default() })
@@ -168,15 +169,11 @@ impl<S: Stream> Tee<S> {
 impl<S: Stream> State<S> {
     /// Keeps `waker` for the reader. Returns one that is to be dropped when the lock is released.
     fn wait(&mut self, reader: usize, waker: Waker) -> Option<Waker> {
-        if let Some((_, before)) = self.waiting.iter_mut().find(|(other, _)| *other == reader) {
-            return Some(mem::replace(before, waker));
-        }
-        self.waiting.push((reader, waker));
-        None
+        self.waiting.insert(reader, waker)
     }
 
     fn waits_with(&self, reader: usize, waker: &Waker) -> bool {
-        self.waiting.iter().any(|(other, kept)| *other == reader && kept.will_wake(waker))
+        self.waiting.get(&reader).is_some_and(|kept| kept.will_wake(waker))
     }
 }
 
@@ -184,7 +181,7 @@ impl<S: Stream> State<S> {
 fn wake_all<S: Stream>(mut state: MutexGuard<'_, State<S>>) {
     let waiting = mem::take(&mut state.waiting);
     drop(state);
-    waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    waiting.into_values().for_each(Waker::wake);
 }
 
 /// A stream that ends, or is dropped with its readers: a panic of its destructor harms nobody.
@@ -357,8 +354,7 @@ impl<S: Stream> Drop for Tee<S> {
         let mut state = self.shared.0.lock();
         let was_full = state.line.is_full();
         let items = state.line.leave(self.reader);
-        let place = state.waiting.iter().position(|(reader, _)| *reader == self.reader);
-        let waker = place.map(|place| state.waiting.swap_remove(place));
+        let waker = state.waiting.remove(&self.reader);
         let source = if state.line.readers() == 0 {
             // The stream may hold its waker, and so the state that holds the stream.
             mem::replace(&mut state.source, Source::Ended)

@@ -14,7 +14,7 @@ use futures::{Stream, stream::FusedStream};
 use pin_project_lite::pin_project;
 
 use super::timer::Timer;
-use crate::rt::{Elapsed, Rt};
+use crate::rt::{Coop, Elapsed, Rt};
 
 pin_project! {
     /// The items of a stream, and an error for each that takes too long, by
@@ -26,6 +26,7 @@ pin_project! {
     ///   [`Rt::timeout`]: the time that the consumer takes is not the source's. (The `timeout` of `tokio-stream` counts from
     ///   the item before.) So an item that is there costs neither a timer nor a look at the clock.
     /// - Ready and expired in one poll: the item wins.
+    /// - Once in 128 items without a wait it lets other tasks run.
     ///
     /// # Cancel safety
     ///
@@ -38,6 +39,7 @@ pin_project! {
         limit: Duration,
         wait: Wait,
         timer: Timer,
+        coop: Coop,
         ended: bool,
     }
 }
@@ -53,7 +55,15 @@ enum Wait {
 
 impl<S> TimeoutEach<S> {
     pub(super) fn new(source: S, rt: &Rt, limit: Duration) -> Self {
-        Self { source, rt: rt.clone(), limit, wait: Wait::No, timer: Timer::default(), ended: false }
+        Self {
+            source,
+            rt: rt.clone(),
+            limit,
+            wait: Wait::No,
+            timer: Timer::default(),
+            coop: Coop::default(),
+            ended: false,
+        }
     }
 }
 
@@ -65,6 +75,7 @@ impl<S: Stream> Stream for TimeoutEach<S> {
         if *this.ended {
             return Poll::Ready(None);
         }
+        ready!(this.coop.poll_turn(cx));
         if let Poll::Ready(next) = this.source.poll_next(cx) {
             // The timer is left as it is: the next item to be late moves it.
             *this.wait = Wait::No;
@@ -77,10 +88,16 @@ impl<S: Stream> Stream for TimeoutEach<S> {
         let until = match *this.wait {
             Wait::No => this.rt.instant_after(*this.limit),
             Wait::Until(until) => until,
-            Wait::TooLong => return Poll::Pending,
+            Wait::TooLong => {
+                this.coop.waited();
+                return Poll::Pending;
+            }
         };
         *this.wait = Wait::Until(until);
-        ready!(this.timer.poll(this.rt, until, cx));
+        if this.timer.poll(this.rt, until, cx).is_pending() {
+            this.coop.waited();
+            return Poll::Pending;
+        }
         *this.wait = Wait::TooLong;
         Poll::Ready(Some(Err(Elapsed { limit: *this.limit })))
     }

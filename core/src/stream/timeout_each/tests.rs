@@ -90,6 +90,40 @@ fn items_that_are_there_cost_no_look_at_the_clock() {
 }
 
 #[test]
+fn a_source_that_is_always_ready_lets_others_run() {
+    testing::run(1, |rt| async move {
+        let mut limited = stream::repeat(()).timeout_each(&rt, SECOND);
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        for turn in 1..=5 {
+            let mut poll = || limited.poll_next_unpin(&mut Context::from_waker(&waker));
+            let items = (0..1000).take_while(|_| poll().is_ready()).count();
+            assert_eq!((items, wakes.count()), (128, turn));
+        }
+    });
+}
+
+#[test]
+fn a_wait_begins_the_count_of_items_anew() {
+    testing::run(1, |rt| async move {
+        for limit in [SECOND, Duration::ZERO] {
+            let (sender, receiver) = futures::channel::mpsc::unbounded();
+            let mut limited = receiver.timeout_each(&rt, limit);
+            let wakes = Arc::new(Wakes::default());
+            let waker = Waker::from(wakes.clone());
+            let mut poll = || limited.poll_next_unpin(&mut Context::from_waker(&waker));
+            for _ in 0..5 {
+                (0..100).for_each(|item| sender.unbounded_send(item).unwrap());
+                let items = (0..1000).take_while(|_| matches!(poll(), Poll::Ready(Some(Ok(_))))).count();
+                assert_eq!(items, 100);
+                // Where the limit is zero this was its error, and now it waits.
+                assert!(poll().is_pending());
+            }
+        }
+    });
+}
+
+#[test]
 fn a_limit_of_zero_and_one_beyond_any_clock_work() {
     testing::run(1, |rt| async move {
         let mut none = stream::iter([1]).chain(stream::pending()).timeout_each(&rt, Duration::ZERO);

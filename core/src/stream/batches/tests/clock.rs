@@ -12,7 +12,7 @@ use crate::{
     rt::Rt,
     stream::{
         RtStreamExt,
-        script::{Computing, SECOND, Wakes, arriving, computed, timed},
+        script::{Computing, SECOND, Wakes, arriving, computed, slowing, timed},
     },
     testing::{self, for_each_seed},
 };
@@ -33,6 +33,24 @@ fn a_batch_of_a_source_that_is_always_ready_is_late_by_an_eighth_or_one_item() {
                 assert!(took >= SECOND || batch.len() == 1, "{took:?}");
                 assert!(took <= SECOND + (SECOND / 8).max(time), "{took:?} for {} items", batch.len());
             }
+        }
+    });
+}
+
+#[test]
+fn a_batch_of_items_that_become_slow_is_late_by_128_of_them_once() {
+    testing::run(1, |rt| async move {
+        let (clock, time) = (Computing::new(&rt), SECOND / 10);
+        let source = slowing(&clock, 10_000, time);
+        let mut batches = source.batches(&Rt::new(clock.clone()), by_count(usize::MAX)).unwrap();
+        batches.next().await.unwrap();
+        let late = clock.spent() - SECOND;
+        assert!(late > SECOND && late <= 128 * time, "{late:?}");
+        for _ in 0..5 {
+            let before = clock.spent();
+            batches.next().await.unwrap();
+            let took = clock.spent() - before - time;
+            assert!(took <= SECOND + SECOND / 8, "{took:?}");
         }
     });
 }
@@ -126,6 +144,20 @@ fn a_source_that_is_always_ready_lets_others_run() {
             assert!((turns_min..=10_000 / 100).contains(&turns), "{turns} at {items_max}");
         });
     }
+}
+
+#[test]
+fn a_source_that_always_fails_lets_others_run() {
+    testing::run(1, |rt| async move {
+        let mut batches = stream::repeat(Err::<(), _>("a loose wire")).try_batches(&rt, by_count(9)).unwrap();
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        for turn in 1..=5 {
+            let mut poll = || batches.poll_next_unpin(&mut Context::from_waker(&waker));
+            let errors = (0..1000).take_while(|_| poll().is_ready()).count();
+            assert_eq!((errors, wakes.count()), (128, turn));
+        }
+    });
 }
 
 #[test]

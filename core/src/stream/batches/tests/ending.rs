@@ -141,6 +141,29 @@ fn the_remainder_is_what_was_not_handed_over() {
 }
 
 #[test]
+fn the_source_comes_back_with_what_was_not_handed_over() {
+    testing::run(1, |rt| async move {
+        let config = super::super::Batch { bytes_max: Some(10), ..by_count(9) };
+        let mut batches = stream::iter([4, 99, 1, 2]).batches_sized(&rt, config, |size| *size).unwrap();
+        assert_eq!(batches.next().await, Some(vec![4]));
+        let (source, collected) = batches.into_parts();
+        assert_eq!(collected, [99]);
+        assert_eq!(source.collect::<Vec<_>>().await, [1, 2]);
+
+        let source = || stream::iter([Ok(1), Err("a loose wire"), Ok(2), Ok(3)]);
+        let mut batches = source().try_batches(&rt, by_count(9)).unwrap();
+        assert_eq!(batches.next().await, Some(Ok(vec![1])));
+        let (rest, failed) = batches.into_parts();
+        assert_eq!(failed, Err("a loose wire"));
+        assert_eq!(rest.collect::<Vec<_>>().await, [Ok(2), Ok(3)]);
+
+        let mut batches = source().chain(stream::pending()).try_batches(&rt, by_count(9)).unwrap();
+        while now(&mut batches).await.is_ready() {}
+        assert_eq!(batches.into_parts().1, Ok(vec![2, 3]));
+    });
+}
+
+#[test]
 fn a_carried_item_is_part_of_the_remainder() {
     testing::run(1, |rt| async move {
         let config = super::super::Batch { bytes_max: Some(10), ..by_count(9) };
