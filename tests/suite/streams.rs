@@ -78,7 +78,7 @@ async fn sharing(rt: Rt) {
                         match item {
                             Ok(number) => assert_eq!(number, std::mem::replace(&mut next, number + 1)),
                             Err(stream::TeeError::Missed(missed)) if on_lag == tee::OnLag::Skip => {
-                                next += missed
+                                next += missed;
                             }
                             Err(error) => panic!("{error}"),
                         }
