@@ -97,7 +97,7 @@ impl<C, F> Policy<C, F> {
                                     &self.classify,
                                     admission,
                                     course.blames(now),
-                                    operation(attempt),
+                                    || operation(attempt),
                                 );
                                 runner.stage = Stage::Runs(Box::pin(sent));
                                 let is_open = hedges < hedge.hedges_max && !course.is_spent() && !stays_away;
