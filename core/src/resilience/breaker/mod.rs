@@ -12,7 +12,8 @@
 //!
 //! 1. Every permit carries the number of the state it was given in, its **generation**. A report that comes when that is
 //!    over changes nothing and is counted as late.
-//! 2. A permit that is dropped counts as ignored, which is no success and no failure. A probe is given back.
+//! 2. A permit that is dropped counts as ignored, which is no success and no failure. A probe is given back,
+//!    unless it was slow by then: a slow probe has failed.
 //! 3. At most `probes` probes are in flight. They are counted when they are let through, not when they report.
 //! 4. A probe has a lease. When that is over without a report the probe has failed: the breaker opens, under the next
 //!    generation, and the report, should it come, is late. A hung probe wedges nothing.

@@ -5,7 +5,8 @@ use super::{Outcome, driver::Shared, state::Ticket};
 /// The leave to make one call, by [`try_acquire`](super::CircuitBreaker::try_acquire). Say what became of it.
 ///
 /// Dropped without a report it counts as [ignored](Outcome::Ignored): that is no success and no failure, and a probe is
-/// given back, so the next call is the probe. A call that was slow by then has been slow all the same.
+/// given back, so the next call is the probe. A call that was slow by then has been slow all the same, and a probe that was
+/// has failed.
 #[must_use = "a permit that is dropped says nothing of the call"]
 pub struct Permit<'a> {
     shared: &'a Shared,

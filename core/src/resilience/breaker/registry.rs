@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 
@@ -24,12 +28,11 @@ use crate::{
 /// assert!(breakers.get("catalogue").unwrap().check().is_ok());
 /// # });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Breakers {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     rt: Rt,
     config: Config,
@@ -113,8 +116,35 @@ impl Breakers {
         self.inner.breakers.lock().remove(name)
     }
 
+    /// Whether there is room for those of `names` that are not there yet.
+    pub(in crate::resilience) fn room_for<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a TaskName>,
+    ) -> Result<(), TooManyBreakers> {
+        let breakers_max = self.inner.breakers_max;
+        let breakers = self.inner.breakers.lock();
+        let mut new = BTreeSet::new();
+        for name in names {
+            if !breakers.contains_key(name) && new.insert(name) && breakers.len() + new.len() > breakers_max {
+                return Err(TooManyBreakers { name: name.clone(), breakers_max });
+            }
+        }
+        Ok(())
+    }
+
     /// All there are, by name.
     pub fn all(&self) -> Vec<CircuitBreaker> {
         self.inner.breakers.lock().values().cloned().collect()
+    }
+}
+
+/// With how many there are: to show each is to ask it, which must not be done under the lock.
+impl fmt::Debug for Breakers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let breakers = self.inner.breakers.lock().len();
+        f.debug_struct("Breakers")
+            .field("breakers", &breakers)
+            .field("breakers_max", &self.inner.breakers_max)
+            .finish_non_exhaustive()
     }
 }

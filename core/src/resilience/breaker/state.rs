@@ -206,14 +206,15 @@ impl Machine {
             _ => false,
         };
         match outcome {
-            Outcome::Ignored => {}
+            Outcome::Ignored if !is_slow() => {}
             Outcome::Success if !is_slow() => {
                 self.successes += 1;
                 if self.successes >= self.config.successes_to_close {
                     self.change(State::Closed, now, Why::ProbesSucceeded(self.successes));
                 }
             }
-            Outcome::Success | Outcome::Failure => self.open(now, Why::ProbeFailed),
+            // Also one that was dropped when it was slow: callers that give up must not keep it half open for ever.
+            Outcome::Ignored | Outcome::Success | Outcome::Failure => self.open(now, Why::ProbeFailed),
         }
     }
 

@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 
@@ -24,12 +28,11 @@ use crate::{
 /// assert!(budgets.get("catalogue").unwrap().begin().try_retry().is_ok());
 /// # });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Budgets {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     rt: Rt,
     config: Config,
@@ -111,6 +114,22 @@ impl Budgets {
         self.inner.budgets.lock().remove(name)
     }
 
+    /// Whether there is room for those of `names` that are not there yet.
+    pub(in crate::resilience) fn room_for<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a TaskName>,
+    ) -> Result<(), TooManyBudgets> {
+        let budgets_max = self.inner.budgets_max;
+        let budgets = self.inner.budgets.lock();
+        let mut new = BTreeSet::new();
+        for name in names {
+            if !budgets.contains_key(name) && new.insert(name) && budgets.len() + new.len() > budgets_max {
+                return Err(TooManyBudgets { name: name.clone(), budgets_max });
+            }
+        }
+        Ok(())
+    }
+
     /// All there are, by name.
     pub fn all(&self) -> Vec<(TaskName, Budget)> {
         let budgets = self.inner.budgets.lock();
@@ -124,6 +143,17 @@ impl Budgets {
         } else {
             Err(TooManyBudgets { name: name.clone(), budgets_max })
         }
+    }
+}
+
+/// With how many there are: to show each is to ask it, which must not be done under the lock.
+impl fmt::Debug for Budgets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let budgets = self.inner.budgets.lock().len();
+        f.debug_struct("Budgets")
+            .field("budgets", &budgets)
+            .field("budgets_max", &self.inner.budgets_max)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -22,7 +23,7 @@ use crate::{
         budget::Budgets,
         retry::{Ledger, within},
     },
-    rt::{JoinError, Rt, TaskName},
+    rt::{JoinError, Panic, Rt, TaskName},
     task::{self, Order, Spec, TaskManager},
     time::{Deadline, DeadlineExceeded},
 };
@@ -210,6 +211,10 @@ impl<'a, T: Send + 'static, E: Send + 'static> Run<'a, T, E> {
         }
         let graph = Graph::new(plan.tasks.iter().map(|task| &task.node))?;
         let (machine, first) = Machine::new(graph, config.mode);
+        // Before the first is made: a plan that is refused must not use up room.
+        let called = || plan.tasks.iter().filter_map(|task| task.node.calls.as_ref());
+        breakers.room_for(called())?;
+        budgets.room_for(called())?;
         let slot = |Planned { node, start }: Planned<T, E>| {
             let dependency = match node.calls {
                 Some(called) => Some((breakers.get(called.clone())?, budgets.get(called)?)),
@@ -292,8 +297,12 @@ impl<'a, T: Send + 'static, E: Send + 'static> Run<'a, T, E> {
     /// Notes that a task will not be started.
     fn never(&mut self, number: usize, error: TaskError<E>) {
         let slot = &mut self.tasks[number];
-        drop(slot.start.take());
         let name = slot.name.clone();
+        // What a closure of the user drops is the user's: a panic there is not the end of the other tasks.
+        let start = slot.start.take();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(start))) {
+            self.orchestrator.rt.report_panic(&Panic::new(name.clone(), payload));
+        }
         let waited = self.orchestrator.rt.now().saturating_duration_since(self.begun);
         let outcome =
             Outcome { name, result: Err(error), ledger: Ledger::default(), waited, ran: Duration::ZERO };

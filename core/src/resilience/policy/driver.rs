@@ -62,7 +62,7 @@ impl<C, F> Policy<C, F> {
         };
         let deadline = course.context.deadline().cloned();
         let ended = {
-            let attempts = pin!(self.repeat(&mut course, counted.number, &mut operation));
+            let attempts = pin!(self.repeat(&mut course, &mut operation));
             let ended = within(deadline.as_ref(), attempts).await;
             // Before what still runs is dropped, which looks at it to know why.
             cut_off.store(ended.is_none(), Ordering::Relaxed);
@@ -92,7 +92,6 @@ impl<C, F> Policy<C, F> {
     async fn repeat<'a, T, E, Op, Fut>(
         &'a self,
         course: &mut Course<'a, E>,
-        number: u64,
         operation: &mut Op,
     ) -> Result<T, GivenUp>
     where
@@ -119,9 +118,22 @@ impl<C, F> Policy<C, F> {
                 Some(Verdict::Done) => Next::Done,
                 Some(verdict) => {
                     let end = course.context.deadline().map(Deadline::at);
-                    let delays = || shared.config.backoff.delays(shared.rng.fork("policy", number));
+                    let delays = || {
+                        // The rng is that of all policies which share this retry, and so is the number.
+                        let number = shared.repeated.fetch_add(1, Ordering::Relaxed);
+                        shared.config.backoff.delays(shared.rng.fork("policy", number))
+                    };
                     course.machine.judge(&shared.config, verdict, rt.now(), end, delays)
                 }
+            };
+            let outcome = match ended {
+                Ended::Answered(_, Ok(value)) => Ok(value),
+                Ended::Answered(_, Err(error)) => {
+                    course.last = Some(error);
+                    Err(Cause::Failed)
+                }
+                Ended::TimedOut(limit) => Err(Cause::TimedOut(limit)),
+                Ended::Refused(refusal) => Err(Cause::Refused(refusal)),
             };
             let stop = match next {
                 Next::Done => Stop::Final,
@@ -131,26 +143,19 @@ impl<C, F> Policy<C, F> {
                     Err(_) => Stop::Budget,
                     Ok(permit) => {
                         repeats = permit;
-                        if let Ended::Answered(_, Err(error)) = ended {
-                            course.last = Some(error);
-                        }
                         course.ledger.pause(pause);
                         tracing::debug!(name: "seaworthy.policy.pause", policy = %name, ?pause);
                         self::pause(rt, pause).await;
-                        course.machine.begin_next();
-                        continue;
+                        // It fitted when it began, but who is busy wakes late.
+                        if course.context.deadline().is_none_or(|deadline| deadline.at() > rt.now()) {
+                            course.machine.begin_next();
+                            continue;
+                        }
+                        Stop::Deadline
                     }
                 },
             };
-            return match ended {
-                Ended::Answered(_, Ok(value)) => Ok(value),
-                Ended::Answered(_, Err(error)) => {
-                    course.last = Some(error);
-                    Err((Cause::Failed, stop))
-                }
-                Ended::TimedOut(limit) => Err((Cause::TimedOut(limit), stop)),
-                Ended::Refused(refusal) => Err((Cause::Refused(refusal), stop)),
-            };
+            return outcome.map_err(|cause| (cause, stop));
         }
     }
 
@@ -172,8 +177,9 @@ impl<C, F> Policy<C, F> {
         };
         let now = if self.layers.waits() { rt.now() } else { began };
         let attempt = course.send(0, began, now);
-        let (cut_off, future) = (course.blames(now), operation(attempt));
-        let ended = Sent::new(rt, *attempt_timeout, &self.classify, admission, cut_off, future).await;
+        let cut_off = course.blames(now);
+        let begin = || operation(attempt);
+        let ended = Sent::new(rt, *attempt_timeout, &self.classify, admission, cut_off, begin).await;
         course.ended(0, ended.ending());
         ended
     }

@@ -75,6 +75,8 @@ impl<C, F> Policy<C, F> {
         let Layers { rt, name, attempt_timeout, counters, .. } = &self.layers;
         let mut runners = vec![self.runner(course, 0, None)];
         let (mut hedges, mut sleep, mut failed) = (0, None, None);
+        // Set once one of them was asked to stay away: then no further one is sent.
+        let mut stays_away = false;
         let ended = poll_fn(|cx| {
             loop {
                 let mut index = 0;
@@ -95,10 +97,10 @@ impl<C, F> Policy<C, F> {
                                     &self.classify,
                                     admission,
                                     course.blames(now),
-                                    operation(attempt),
+                                    || operation(attempt),
                                 );
                                 runner.stage = Stage::Runs(Box::pin(sent));
-                                let is_open = hedges < hedge.hedges_max && !course.is_spent();
+                                let is_open = hedges < hedge.hedges_max && !course.is_spent() && !stays_away;
                                 sleep = is_open.then(|| rt.sleep(hedge.delay));
                                 continue;
                             }
@@ -124,6 +126,13 @@ impl<C, F> Policy<C, F> {
                             count(&counters.hedges_won);
                         }
                         return Poll::Ready(ended);
+                    }
+                    if ended.asked().is_some() {
+                        stays_away = true;
+                        sleep = None;
+                        runners.retain(|runner| matches!(runner.stage, Stage::Runs(_)));
+                        // Of those before this one some may be gone.
+                        index = 0;
                     }
                     failed = Some(worse(course, failed.take(), ended));
                 }
@@ -162,15 +171,24 @@ impl<C, F> Policy<C, F> {
     }
 }
 
-/// Of two attempts that failed, the one to go by: what was refused says less than what was made.
+/// Of two attempts that failed, the one to go by: the one that was asked to stay away for longer, or else the later; what was
+/// refused says less than what was made.
 fn worse<T, E>(course: &mut Course<'_, E>, before: Option<Ended<T, E>>, now: Ended<T, E>) -> Ended<T, E> {
-    match (before, now) {
-        (Some(before), Ended::Refused(_)) => before,
-        (before, now) => {
-            if let Some(Ended::Answered(_, Err(error))) = before {
-                course.last = Some(error);
-            }
-            now
+    let Some(before) = before else { return now };
+    let goes_before = matches!(now, Ended::Refused(_)) || before.asked() > now.asked();
+    let (kept, other) = if goes_before { (before, now) } else { (now, before) };
+    if let Ended::Answered(_, Err(error)) = other {
+        course.last = Some(error);
+    }
+    kept
+}
+
+impl<T, E> Ended<T, E> {
+    /// How long the other side asked to stay away.
+    fn asked(&self) -> Option<Duration> {
+        match self {
+            Self::Answered(Verdict::RetryAfter(asked), _) => Some(*asked),
+            Self::Answered(..) | Self::TimedOut(_) | Self::Refused(_) => None,
         }
     }
 }

@@ -22,6 +22,7 @@
 //!    that was slow is for the slow-call rule of the breaker.
 //! 5. An open breaker is waited for like a pause that was asked for, so never come back to too early: if there are attempts
 //!    left, and it fits `retry_after_max` and the deadline. A full bulkhead or limiter is not: that load is shed.
+//!    Of attempts made at the same time the longest pause that was asked for holds, and no hedge is sent after it.
 //! 6. Retries and hedges are within the budget; a call of which no attempt was made yet needs none.
 //! 7. The error says which layer ended the call, keeps the last error of the operation, and has the ledger.
 //! 8. A call that is dropped at any point leaves nothing behind: no permit, place, slot or probe.

@@ -51,10 +51,12 @@ impl<'a, Fut, T, E, C> Sent<'a, Fut, T, E, C> {
         classify: &'a C,
         admission: Admission<'a>,
         cut_off: Option<&'a AtomicBool>,
-        future: Fut,
+        begin: impl FnOnce() -> Fut,
     ) -> Self {
         let Admission { permit, slot } = admission;
-        let report = Report { permit, cut_off };
+        let mut panics = FailsOnUnwind(permit);
+        let future = begin();
+        let report = Report { permit: panics.0.take(), cut_off };
         Self { future, sleep: None, report, slot, rt, timeout, classify, result: PhantomData }
     }
 }
@@ -105,7 +107,7 @@ impl Drop for Report<'_> {
     }
 }
 
-/// A panic, of the operation or of whoever judges its result, is a failure.
+/// A panic, of the operation as it begins or runs or of whoever judges its result, is a failure.
 struct FailsOnUnwind<'a>(Option<breaker::Permit<'a>>);
 
 impl Drop for FailsOnUnwind<'_> {

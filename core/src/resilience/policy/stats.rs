@@ -82,15 +82,13 @@ impl Counters {
 /// A call under way. It is counted by how it ends, or as dropped.
 pub(super) struct Counted<'a> {
     counters: &'a Counters,
-    /// Its number among all calls, from 0.
-    pub(super) number: u64,
     is_over: bool,
 }
 
 impl<'a> Counted<'a> {
     pub(super) fn new(counters: &'a Counters) -> Self {
-        let number = counters.calls.fetch_add(1, Ordering::Relaxed);
-        Self { counters, number, is_over: false }
+        count(&counters.calls);
+        Self { counters, is_over: false }
     }
 
     /// The call ended: with an answer, or by that layer.

@@ -102,7 +102,7 @@ impl Attempt {
         self.number == 1 && self.hedge == 0
     }
 
-    /// Whether no other may follow.
+    /// Whether no other number may follow; a hedge of this one still may.
     pub fn is_last(&self) -> bool {
         self.number >= self.attempts_max
     }
@@ -122,7 +122,7 @@ impl Attempt {
         self.context.0.as_ref()?.1.as_ref()
     }
 
-    /// Whether a retry may still be made by this call or one around it that would repeat this attempt.
+    /// Whether this call, or one around it, is one that retries.
     pub fn is_retried(&self) -> bool {
         self.attempts_max > 1 || self.parent().is_some_and(Self::is_retried)
     }

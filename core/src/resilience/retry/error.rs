@@ -37,7 +37,7 @@ pub enum Stop {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryError<E> {
-    /// The last error of the operation. None only if the deadline ended the first attempt.
+    /// The last error of the operation. None if no attempt that ended returned an error.
     pub last: Option<E>,
     /// Why there was no further attempt.
     pub stop: Stop,

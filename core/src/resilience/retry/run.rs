@@ -1,7 +1,7 @@
 use std::{
     fmt,
     future::Future,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -75,6 +75,8 @@ pub(in crate::resilience) struct Shared {
     rt: Rt,
     pub(in crate::resilience) config: Config,
     pub(in crate::resilience) rng: Rng,
+    /// How many calls of policies with this retry have failed once.
+    pub(in crate::resilience) repeated: AtomicU64,
     counters: Counters,
 }
 
@@ -87,7 +89,8 @@ impl Retry {
     pub fn new(rt: &Rt, config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let rng = rt.rng("resilience.retry");
-        let shared = Shared { rt: rt.clone(), config, rng, counters: Counters::default() };
+        let (repeated, counters) = (AtomicU64::new(0), Counters::default());
+        let shared = Shared { rt: rt.clone(), config, rng, repeated, counters };
         Ok(Self { shared: Arc::new(shared), budget: None, deadline: None, classify: RetryErrors })
     }
 }
@@ -232,7 +235,7 @@ impl<C> Retry<C> {
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        let Shared { rt, config, rng, counters } = &*self.shared;
+        let Shared { rt, config, rng, counters, .. } = &*self.shared;
         let Course { mut machine, context, call, mut started } = course;
         let tally = (verdict != Some(Verdict::Done)).then(|| Tally::new(counters));
         let (mut ledger, mut last, mut permit) = (Ledger::default(), None, None);
@@ -257,10 +260,14 @@ impl<C> Retry<C> {
                     break Some(Stop::Budget);
                 }
             }
-            last = ended.and_then(Result::err).or(last);
             ledger.pause(pause);
             tracing::debug!(name: "seaworthy.retry.pause", attempt = machine.number(), ?pause);
             self::pause(rt, pause).await;
+            // It fitted when it began, but who is busy wakes late.
+            if context.deadline().is_some_and(|deadline| deadline.at() <= rt.now()) {
+                break Some(Stop::Deadline);
+            }
+            last = ended.and_then(Result::err).or(last);
             machine.begin_next();
             tally.as_ref().inspect(|tally| tally.retry());
             started = Some(rt.now());

@@ -195,7 +195,7 @@ impl Model {
                 }
                 self.judge();
             }
-            State::HalfOpen if outcome == Outcome::Ignored => {}
+            State::HalfOpen if outcome == Outcome::Ignored && !is_slow => {}
             State::HalfOpen if outcome == Outcome::Success && !is_slow => {
                 self.successes += 1;
                 if self.successes == self.config.successes_to_close {

@@ -116,6 +116,19 @@ fn callers_that_give_up_on_a_hanging_callee_open_it() {
 }
 
 #[test]
+fn a_probe_whose_caller_gives_up_on_a_hanging_callee_has_failed() {
+    testing::run(1, |rt| async move {
+        let breaker = half_open(&rt, watching()).await;
+        let hangs = || breaker.call(std::future::pending::<Result<(), ()>>());
+        assert!(rt.timeout(15 * SECOND, hangs()).await.is_err());
+        assert_eq!(breaker.state(), State::HalfOpen, "not slow yet");
+        assert!(rt.timeout(16 * SECOND, hangs()).await.is_err());
+        assert_eq!(breaker.state(), State::Open);
+        assert_eq!(breaker.check().unwrap_err().retry_after, Some(10 * SECOND));
+    });
+}
+
+#[test]
 fn a_slow_probe_has_failed() {
     testing::run(1, |rt| async move {
         let breaker = breaker(&rt, watching());

@@ -20,6 +20,15 @@ fn a_report_that_is_overtaken_by_a_transition_touches_no_bit_of_the_next_era() {
     assert_eq!((ring.count(), ring.counted()), ((3, 3), 3));
 }
 
+/// The first to take a place is the last to set its bit.
+#[test]
+fn a_failure_that_was_overtaken_sees_the_calls_that_overtook_it() {
+    let ring = Ring::new(10, Limit { calls_min: 4, percent: 100 });
+    let slow = ring.take(0, CALL + FAILURE).expect("its era");
+    (0..3).for_each(|_| assert_eq!(ring.report(0, true), Verdict::Counted, "three of four"));
+    assert_eq!(ring.settle_failure(0, slow), Verdict::Exceeded { failures: 4, calls: 4 });
+}
+
 proptest! {
     #[test]
     fn a_ring_holds_exactly_the_last_calls(

@@ -21,7 +21,8 @@ use super::Limit;
 /// - *Under concurrency* reports that overlap in time count in some order. A bit is set after its failure was counted and
 ///   the count goes down after the bit was cleared, so **the count is never less than the bits that are set**: it is a hint
 ///   that misses nothing. When it says that there are too many failures, the bits are counted, and they decide. All is
-///   `SeqCst`: of two reports that together are too many, the one whose bit was set last sees both bits.
+///   `SeqCst`: of two reports that together are too many, the one whose bit was set last sees both bits, and the calls that
+///   took their places before.
 /// - *Across eras:* each word of the ring has the number of its era beside its bits and is changed by compare and exchange
 ///   only, and so is the count when it goes down. Only the step that takes a place cannot compare: a report that was delayed
 ///   between the look at the breaker's state and that step may use up a place of a later era, as a success would; a
@@ -197,7 +198,10 @@ impl Ring {
             // A failure takes the place of one, or the era is over.
             self.uncount(era);
         }
-        self.judge(taken)
+        // Not by the head that was taken: a failure that comes to this after those that overtook it may be the last to
+        // set its bit, so it is the one that must see all calls there are.
+        let head = Head(self.head().load(SeqCst));
+        if head.is_of(era) { self.judge(head) } else { Verdict::Counted }
     }
 
     fn is_full_of_successes(&self, head: Head) -> bool {

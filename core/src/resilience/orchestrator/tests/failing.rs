@@ -9,7 +9,7 @@ use crate::{
         budget,
     },
     rt::Rt,
-    testing::{for_each_seed, run},
+    testing::{StopReason, for_each_seed, run, try_run},
 };
 
 #[test]
@@ -165,6 +165,35 @@ fn a_quorum_ends_the_run_when_it_is_there_or_out_of_reach() {
         let stats = orchestrator.stats();
         assert_eq!((stats.succeeded, stats.failed, stats.cancelled), (2, 3, 2));
     });
+}
+
+#[test]
+fn a_destructor_that_panics_in_a_task_that_never_starts_is_reported_and_harms_no_other() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("boom");
+        }
+    }
+    let ran = Count::default();
+    let (seen, bomb) = (ran.clone(), Bomb);
+    let ended = try_run(1, |rt| async move {
+        let mut plan = Plan::new();
+        plan.add("fails", &once(&rt), |_| async { Err::<(), _>("down") });
+        plan.add(Node::new("carrier").after(["fails"]), &once(&rt), move |_| {
+            let _bomb = &bomb;
+            async { Ok(()) }
+        });
+        let inner = rt.clone();
+        plan.add("other", &once(&rt), move |_| after(&inner, 0, Ok(())));
+        let report = orchestrator(&rt, Mode::CollectAll).run(plan).await.unwrap();
+        assert_eq!(report.get("carrier").unwrap().why(), Some(Why::DependencyFailed));
+        assert!(report.get("other").unwrap().result.is_ok());
+        seen.add();
+    });
+    let (task, message) = ("carrier".to_owned(), "boom".to_owned());
+    assert_eq!(ended.expect_err("a panic nobody saw").reason, StopReason::Panicked { task, message });
+    assert_eq!(ran.number(), 1, "the run went on to its report");
 }
 
 #[test]

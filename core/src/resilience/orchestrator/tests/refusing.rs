@@ -38,6 +38,26 @@ fn a_plan_that_makes_no_sense_is_refused_by_name() {
 }
 
 #[test]
+fn a_plan_that_is_refused_uses_up_no_room() {
+    run(1, |rt| async move {
+        let orchestrator = Orchestrator::new(&rt, Config { dependencies_max: 2, ..config() }).unwrap();
+        let plan = |called: &[&'static str]| {
+            let mut plan = Plan::<(), ()>::new();
+            for (number, called) in called.iter().enumerate() {
+                let node = Node::new(number.to_string()).calls(*called);
+                plan.add(node, &once(&rt), |_| async { Ok(()) });
+            }
+            plan
+        };
+        let error = orchestrator.run(plan(&["a", "b", "a", "c"])).await.unwrap_err();
+        assert!(matches!(error, PlanError::TooManyDependencies(too_many) if too_many.name == "c"));
+        assert_eq!((orchestrator.breakers().all().len(), orchestrator.budgets().all().len()), (0, 0));
+        assert!(orchestrator.run(plan(&["d", "e", "d"])).await.unwrap().is_met);
+        assert!(orchestrator.run(plan(&["e", "d"])).await.unwrap().is_met);
+    });
+}
+
+#[test]
 fn a_plan_without_tasks_is_done() {
     run(1, |rt| async move {
         let report = orchestrator(&rt, Mode::CollectAll).run(Plan::<(), ()>::new()).await.unwrap();

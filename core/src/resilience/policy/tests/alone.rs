@@ -1,6 +1,12 @@
 //! A policy of few layers: what it hands over.
 
-use std::{error::Error, future::pending, io, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    error::Error,
+    future::{Ready, pending},
+    io,
+    panic::AssertUnwindSafe,
+    time::Duration,
+};
 
 use futures::FutureExt;
 
@@ -192,6 +198,13 @@ fn a_panic_is_a_failure_to_the_breaker_and_harms_only_its_call() {
         AssertUnwindSafe(recovered.call(|_| async { Err(()) })).catch_unwind().await.unwrap_err();
         assert_eq!((breaker.stats().failures, policy.stats().failed), (3, 1));
         assert_eq!(policy.call(|_| async { Ok::<_, ()>(1) }).await, Ok(1));
+        // Not in the future, but as it is made.
+        let hedged = policy.clone().hedge(Hedge::default());
+        for (policy, failures) in [(policy, 4), (hedged, 5)] {
+            let boom = policy.call(|_| -> Ready<Result<(), ()>> { panic!("boom") });
+            AssertUnwindSafe(boom).catch_unwind().await.unwrap_err();
+            assert_eq!((breaker.stats().failures, bulkhead.stats().in_use), (failures, 0));
+        }
     });
 }
 

@@ -1,11 +1,11 @@
 //! Attempts made beside those that take long.
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
-use super::{super::*, Count, SECOND, after, breaker, bulkhead, retry};
+use super::{super::*, Count, SECOND, STEADY, after, breaker, bulkhead, retry};
 use crate::{
     resilience::{
-        Budget,
+        Budget, Retry,
         breaker::State,
         budget,
         retry::{Ending, Stop, Verdict},
@@ -89,6 +89,63 @@ fn a_failure_waits_for_those_beside_it_and_a_final_one_does_not() {
         });
         let error = failed.await.unwrap_err();
         assert_eq!((error.last, error.stop, rt.now() - start), (Some("denied"), Stop::Final, 2 * SECOND));
+    });
+}
+
+/// A backend that is busy: it says when to come back, or nothing.
+fn busy(result: &Result<(), Option<Duration>>) -> Verdict {
+    match result {
+        Ok(()) => Verdict::Done,
+        Err(None) => Verdict::Retry,
+        Err(Some(asked)) => Verdict::RetryAfter(*asked),
+    }
+}
+
+#[test]
+fn whichever_of_them_is_asked_to_stay_away_all_do() {
+    run(1, |rt| async move {
+        let config = retry::Config {
+            attempts_max: 2,
+            retry_after_max: 90 * SECOND,
+            backoff: STEADY,
+            ..retry::Config::default()
+        };
+        let policy = hedged(&rt, 1).retry(Retry::new(&rt, config).unwrap()).classify(busy);
+        let asked = Some(60 * SECOND);
+        // The first answers at 2 s, its hedge at 3 s: who was asked, and what is the last error but one.
+        let answers = [[asked, None], [None, asked], [asked, Some(SECOND)], [Some(SECOND), asked]];
+        for answers in answers {
+            let begun = &std::sync::Mutex::new(Vec::new());
+            let start = rt.now();
+            let failed = policy.call(|attempt| {
+                begun.lock().unwrap().push(rt.now() - start);
+                after(&rt, 2, Err(answers[attempt.hedge() as usize]))
+            });
+            failed.await.unwrap_err();
+            // They end at 2 s and 3 s; the pause of the backoff is on top.
+            assert_eq!(begun.lock().unwrap()[..3], [Duration::ZERO, SECOND, 64 * SECOND], "{answers:?}");
+        }
+    });
+}
+
+#[test]
+fn who_was_asked_to_stay_away_sends_no_further_hedge() {
+    run(1, |rt| async move {
+        // At 1 s the first hedge is sent, which is told to stay away while the first attempt goes on.
+        let policy = hedged(&rt, 3).classify(busy);
+        let told = policy.call(|attempt| match attempt.hedge() {
+            0 => after(&rt, 9, Ok(())),
+            _ => after(&rt, 0, Err(Some(60 * SECOND))),
+        });
+        assert_eq!(told.await, Ok(()));
+        assert_eq!((policy.stats().hedges, policy.stats().attempts), (1, 2));
+
+        // The second waits for its turn when the first is told.
+        let bulkhead = bulkhead(&rt, 1, 9);
+        let policy = hedged(&rt, 3).bulkhead(bulkhead.clone()).classify(busy);
+        let told = policy.call(|_| after(&rt, 2, Err(Some(60 * SECOND)))).await.unwrap_err();
+        assert_eq!((told.ledger.attempts(), policy.stats().hedges), (1, 1));
+        assert_eq!((bulkhead.stats().in_use, bulkhead.stats().waiting), (0, 0));
     });
 }
 

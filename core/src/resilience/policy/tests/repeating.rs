@@ -1,13 +1,13 @@
 //! Laws 6 and 7: what is within the budget, and what the ledger says.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use futures::future::join_all;
+use futures::{FutureExt, future::join_all};
 
 use super::{super::*, Count, SECOND, after, bulkhead, retry};
 use crate::{
     resilience::{
-        Budget,
+        Budget, Retry,
         budget::{self, InFlight},
         retry::{Ending, Stop, Verdict},
     },
@@ -42,6 +42,35 @@ fn who_asks_for_too_long_a_pause_is_not_asked_again_and_the_caller_may_say_for_h
         assert_eq!((error.retry_after(), error.last), (Some(120 * SECOND), Some(120 * SECOND)));
         assert_eq!((error.layer(), error.ledger.attempts()), (Layer::Operation, 2));
         assert_eq!(rt.now() - start, 31 * SECOND, "a pause that may be is made in full");
+    });
+}
+
+#[test]
+fn policies_that_share_a_retry_do_not_pause_in_step() {
+    for_each_seed(0..5, |rt| async move {
+        let shared = Retry::new(&rt, retry::Config { attempts_max: 2, ..retry::Config::default() }).unwrap();
+        let mut pauses = Vec::new();
+        for _ in 0..20 {
+            let policy = Policy::new(&rt, "backend").retry(shared.clone());
+            let error = policy.call(|_| async { Err::<(), _>("down") }).await.unwrap_err();
+            pauses.push(error.ledger.records()[0].pause.unwrap());
+        }
+        pauses.sort_unstable();
+        pauses.dedup();
+        assert_eq!(pauses.len(), 20);
+    });
+}
+
+#[test]
+fn a_call_that_wakes_from_its_pause_after_the_deadline_makes_no_attempt() {
+    run(1, |rt| async move {
+        let policy = Policy::new(&rt, "backend").retry(retry(&rt, 9)).deadline(2 * SECOND);
+        let mut call = pin!(policy.call(|_| async { Err::<(), _>("down") }));
+        assert!(call.as_mut().now_or_never().is_none(), "it pauses");
+        rt.sleep(9 * SECOND).await;
+        let error = call.await.unwrap_err();
+        assert_eq!((error.stop, error.last, error.ledger.attempts()), (Stop::Deadline, Some("down"), 1));
+        assert_eq!(policy.stats().attempts, 1);
     });
 }
 

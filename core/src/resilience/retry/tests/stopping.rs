@@ -1,6 +1,8 @@
 //! Laws 1, 3 and 5: when it stops, and what the error says.
 
-use std::{error::Error, future::pending, io, time::Duration};
+use std::{error::Error, future::pending, io, pin::pin, time::Duration};
+
+use futures::FutureExt;
 
 use super::{super::*, Count, SECOND, retry, steady};
 use crate::{
@@ -65,6 +67,20 @@ fn a_traced_call_has_the_ledger_also_of_a_success() {
         assert_eq!((answer, ledger.attempts(), ledger.elapsed()), ("answer", 1, 7 * SECOND));
         assert_eq!(ledger.records()[0].ending, Ending::Judged(Verdict::Done));
         assert_eq!(retry.stats(), Stats::default(), "a first success is not counted");
+    });
+}
+
+#[test]
+fn a_call_that_wakes_from_its_pause_after_the_deadline_makes_no_attempt() {
+    run(1, |rt| async move {
+        let retry = retry(&rt, 9).deadline(Deadline::after(&rt, "request", 2 * SECOND));
+        let mut call = pin!(retry.run(|_| async { Err::<(), _>("down") }));
+        assert!(call.as_mut().now_or_never().is_none(), "it pauses");
+        rt.sleep(9 * SECOND).await;
+        let error = call.await.unwrap_err();
+        assert_eq!((error.stop, error.last, error.ledger.attempts()), (Stop::Deadline, Some("down"), 1));
+        let stats = retry.stats();
+        assert_eq!((stats.retries, stats.deadline), (0, 1));
     });
 }
 
