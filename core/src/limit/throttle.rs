@@ -12,7 +12,8 @@ use pin_project_lite::pin_project;
 use super::{Acquiring, RateLimiter};
 use crate::rt::Sleep;
 
-/// How long to stay away from a line that is full if nobody can say how long it takes, because the limiter is paused.
+/// How long to stay away from a line that is full, at most. There may be room for one more at its end long before it has
+/// moved on all the way, which is the wait that the limiter tells.
 const PAUSE: Duration = Duration::from_millis(100);
 
 pin_project! {
@@ -88,7 +89,7 @@ impl<S: Stream> Stream for Throttle<S> {
                 None => *this.turn = Some(Turn::Slot(this.limiter.acquire(1))),
                 Some(Turn::Slot(acquiring)) => {
                     let Err(full) = ready!(Pin::new(acquiring).poll(cx)) else { break };
-                    let pause = full.retry_after().unwrap_or(PAUSE);
+                    let pause = full.retry_after().map_or(PAUSE, |wait| wait.min(PAUSE));
                     *this.turn = Some(Turn::Room(this.limiter.rt().sleep(pause)));
                 }
                 Some(Turn::Room(sleep)) => {
@@ -213,6 +214,23 @@ mod tests {
             limiter.set_quota(Quota::per_second(1000)).expect("a good quota");
             assert_eq!(throttled.next().await, Some(0));
             assert_eq!(throttled.into_parts().1, None);
+        });
+    }
+
+    #[test]
+    fn behind_a_long_line_it_comes_in_as_soon_as_there_is_room() {
+        run(1, |rt| async move {
+            let config = Config { quota: Quota::per_second(1), waiters_max: 10, ..Config::default() };
+            let limiter = RateLimiter::with_config(&rt, config).expect("a good config");
+            let waiters: Vec<_> = (0..11).map(|_| rt.spawn("waiter", limiter.acquire(1))).collect();
+            rt.sleep(MILLI).await;
+            let mut throttled = limiter.throttle(stream::iter(0..1));
+            assert!(rt.timeout(500 * MILLI, throttled.next()).await.is_err(), "the line is full");
+            // All but the first give up, and it takes no whole line to notice.
+            drop(waiters);
+            let start = rt.now();
+            assert_eq!(throttled.next().await, Some(0));
+            assert!(rt.now() - start <= 1000 * MILLI, "{:?}", rt.now() - start);
         });
     }
 }

@@ -6,6 +6,7 @@ use futures::FutureExt;
 
 use super::{
     Info, Manager,
+    connect::DROP_OF_ERROR,
     driver::{Conn, Inner},
     stats::Reason,
 };
@@ -99,7 +100,10 @@ pub(super) async fn passes<M: Manager>(
     match ended {
         Ok(Ok(Ok(()))) => return true,
         Ok(Ok(Err(error))) => {
-            tracing::debug!(name: "seaworthy.pool.check_failed", what, %error, "a connection is no good any more");
+            inner.quietly("the text of a Manager::Error", || {
+                tracing::debug!(name: "seaworthy.pool.check_failed", what, %error, "a connection is no good any more");
+            });
+            inner.quietly(DROP_OF_ERROR, || drop(error));
         }
         Ok(Err(payload)) => drop(inner.report_panic(what, payload)),
         Err(elapsed) => {

@@ -52,7 +52,7 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// An idle connection that was neither used nor checked for so long is [checked](super::Manager::check) in the
     /// background, one at a time and the least needed first, so that firewalls do not forget it and those that died are
-    /// found before somebody needs them. It does not count as a use. Default: never.
+    /// found before somebody needs them. It does not count as a use. At least 1 s. Default: never.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
     pub keepalive: Option<Duration>,
     /// How often a connection is lent; 0 is as often as one likes. Default: 0.
@@ -99,6 +99,9 @@ impl Default for Check {
         Self::AfterIdle(Duration::from_secs(30))
     }
 }
+
+/// Checks without a pause would keep a core and the backend busy.
+const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
 
 pub(super) const MAX_MAX: usize = 1_000_000;
 
@@ -152,6 +155,10 @@ impl Config {
         if self.check == Check::AfterIdle(Duration::ZERO) {
             let allowed = "more than nothing; to check before each lease, say `Always`";
             return Err(ConfigError::new("pool::Config::check", "AfterIdle(0s)", allowed));
+        }
+        if let Some(keepalive) = limit(self.keepalive).filter(|keepalive| *keepalive < KEEPALIVE_MIN) {
+            let allowed = "at least 1s, or none";
+            return Err(ConfigError::new("pool::Config::keepalive", format!("{keepalive:?}"), allowed));
         }
         if self.lifetime_jitter_percent > 50 {
             let percent = usize::from(self.lifetime_jitter_percent);

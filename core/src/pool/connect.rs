@@ -7,6 +7,9 @@ use futures::FutureExt;
 
 use super::{ConnectError, Manager, driver::Inner};
 
+/// Whose panic it is said to be.
+pub(super) const DROP_OF_ERROR: &str = "the drop of a Manager::Error";
+
 /// The making of a connection, in a task of its own. However it ends, its place in the pool is accounted for.
 pub(super) struct Connecting<M: Manager> {
     inner: Arc<Inner<M>>,
@@ -30,25 +33,29 @@ impl<M: Manager> Connecting<M> {
         match connected {
             Ok(connection) => {
                 let connection = Box::new(connection);
-                // An error is dropped when the lock is released.
-                let _solved = inner.change(|state, effects| {
+                let solved = inner.change(|state, effects| {
                     state.machine.connected(now, index, connection, effects);
                     state.last_error.take()
                 });
+                inner.quietly(DROP_OF_ERROR, || drop(solved));
             }
             Err(error) => {
                 let is_fatal = is_fatal(inner, &error);
                 let error = Arc::new(error);
                 let last_error = Some(Arc::clone(&error));
                 let fatal_error = is_fatal.then(|| Arc::clone(&error));
-                // Errors are dropped when the lock is released.
-                let _before = inner.change(|state, effects| {
+                let (fatal, before) = inner.change(|state, effects| {
                     state.machine.connect_failed(now, index, is_fatal, effects);
                     let fatal = fatal_error.and_then(|error| state.fatal_error.replace(error));
                     (fatal, std::mem::replace(&mut state.last_error, last_error))
                 });
                 // Whoever waits is told: that is where the trouble is seen, if there is any.
-                tracing::info!(name: "seaworthy.pool.connect_failed", %error, is_fatal, "a connect failed");
+                inner.quietly("the text of a Manager::Error", || {
+                    tracing::info!(name: "seaworthy.pool.connect_failed", %error, is_fatal, "a connect failed");
+                });
+                for error in [fatal, before, Some(error)] {
+                    inner.quietly(DROP_OF_ERROR, || drop(error));
+                }
             }
         }
     }

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     rt::{Panic, Rt, Scope, Task},
-    time::Shown,
+    time::{DeadlineExceeded, Shown},
 };
 
 pub(super) type Conn<M> = Box<<M as Manager>::Connection>;
@@ -284,12 +284,17 @@ impl<M: Manager> Inner<M> {
         match error {
             Some(error) => AcquireError::ConnectFailed(ConnectFailed { error, waited }),
             // There is one once somebody was told.
-            None => self.timed_out(called, Some(Phase::Connect)),
+            None => self.timed_out(called, Some(Phase::Connect), None),
         }
     }
 
     /// What a caller is told whose time is over.
-    pub(super) fn timed_out(&self, called: Instant, phase: Option<Phase>) -> AcquireError<M::Error> {
+    pub(super) fn timed_out(
+        &self,
+        called: Instant,
+        phase: Option<Phase>,
+        deadline: Option<DeadlineExceeded>,
+    ) -> AcquireError<M::Error> {
         let now = self.now();
         let state = self.state.lock();
         let situation = state.machine.situation(now);
@@ -298,6 +303,7 @@ impl<M: Manager> Inner<M> {
         let timed_out = TimedOut {
             phase: phase.unwrap_or(situation.phase),
             waited: now.instant.saturating_duration_since(called),
+            deadline,
             waiting: situation.waiting,
             in_use: situation.in_use,
             max: situation.max,

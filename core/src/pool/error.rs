@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use super::Holder;
-use crate::time::Shown;
+use crate::time::{DeadlineExceeded, Shown};
 
 /// Why a [`Pool::get`](super::Pool::get) gave no lease.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,8 @@ pub struct TimedOut<E: Error + 'static> {
     pub phase: Phase,
     /// For how long, from the call.
     pub waited: Duration,
+    /// The deadline of the caller, if that was earlier than [`Config::acquire_timeout`](super::Config::acquire_timeout).
+    pub deadline: Option<DeadlineExceeded>,
     /// How many others were in line.
     pub waiting: usize,
     /// How many connections were leased.
@@ -144,7 +146,10 @@ impl fmt::Display for Phase {
 
 impl<E: Error + 'static> fmt::Display for TimedOut<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { phase, waited, waiting, in_use, max, oldest, last_connect_error } = self;
+        let Self { phase, waited, deadline, waiting, in_use, max, oldest, last_connect_error } = self;
+        if let Some(deadline) = deadline {
+            write!(f, "{deadline}: ")?;
+        }
         write!(
             f,
             "no connection within {}, {phase}; {in_use} of {max} in use, {waiting} others wait",

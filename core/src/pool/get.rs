@@ -18,7 +18,10 @@ use super::{
     state::{Claim, Enter, NEVER, Now, Request},
     stats::Reason,
 };
-use crate::{time::Deadline, wait::Place};
+use crate::{
+    time::{Deadline, DeadlineExceeded},
+    wait::Place,
+};
 
 /// What a caller of [`Pool::get_with`](super::Pool::get_with) asks for.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +39,7 @@ pub struct Get<'a, M: Manager> {
     called: Instant,
     /// How often the pool had been looked after when it was called.
     tick: u32,
-    until: Option<Instant>,
+    deadline: Option<Box<Deadline>>,
     request: Request,
     stage: Stage<M>,
     /// What it waited for last, if that is not to be seen from outside.
@@ -64,14 +67,14 @@ impl<'a, M: Manager> Get<'a, M> {
     pub(super) fn new(
         inner: &'a Arc<Inner<M>>,
         priority: i32,
-        until: Option<Instant>,
+        deadline: Option<Box<Deadline>>,
         holder: &'static Location<'static>,
     ) -> Self {
         let tick = inner.tick();
         let called = inner.rt.now();
         // The deadline counts only for those who have to wait.
         let request = Request { priority, holder, deadline: NEVER, key: None, waited: false, yielded: false };
-        Self { inner, called, tick, until, request, stage: Stage::Outside, phase: None }
+        Self { inner, called, tick, deadline, request, stage: Stage::Outside, phase: None }
     }
 
     #[inline(never)]
@@ -95,7 +98,7 @@ impl<'a, M: Manager> Get<'a, M> {
         let now = if is_first && self.tick == inner.tick() { called } else { inner.now() };
         if is_first {
             let limit = called.after(inner.limits.acquire);
-            self.request.deadline = self.until.map_or(limit, |until| limit.min(inner.at(until).nanos));
+            self.request.deadline = self.until().map_or(limit, |until| limit.min(until));
         }
         let mut waker = Some(cx.waker().clone());
         if is_first && let Some(place) = self.line_up(now, &mut waker) {
@@ -119,7 +122,7 @@ impl<'a, M: Manager> Get<'a, M> {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Enter::TimedOut => Poll::Ready(Err(inner.timed_out(self.called, self.phase))),
+            Enter::TimedOut => Poll::Ready(Err(inner.timed_out(self.called, self.phase, self.exceeded()))),
             Enter::Full(waiting) => Poll::Ready(Err(AcquireError::QueueFull { waiting })),
             Enter::Closed => Poll::Ready(Err(AcquireError::Closed)),
         })
@@ -161,7 +164,7 @@ impl<'a, M: Manager> Get<'a, M> {
                 self.check_first(inner.now(), index, connection);
                 return ControlFlow::Continue(());
             }
-            Claim::TimedOut => Poll::Ready(Err(inner.timed_out(self.called, None))),
+            Claim::TimedOut => Poll::Ready(Err(inner.timed_out(self.called, None, self.exceeded()))),
             Claim::ConnectFailed => Poll::Ready(Err(inner.connect_failed(self.called))),
             Claim::Closed => Poll::Ready(Err(AcquireError::Closed)),
         })
@@ -201,6 +204,18 @@ impl<'a, M: Manager> Get<'a, M> {
         let left = (deadline != NEVER).then(|| Duration::from_nanos(deadline.saturating_sub(now.nanos)));
         let limit = self.inner.limits.check;
         limit.into_iter().chain(left).min()
+    }
+
+    /// The caller's own deadline, as the machine counts.
+    fn until(&self) -> Option<u64> {
+        self.deadline.as_ref().map(|deadline| self.inner.at(deadline.at()).nanos)
+    }
+
+    /// The caller's own deadline, if that is what time was over for.
+    #[cold]
+    fn exceeded(&self) -> Option<DeadlineExceeded> {
+        let is_earlier = self.until().is_some_and(|until| until <= self.request.deadline);
+        self.deadline.as_ref().filter(|_| is_earlier)?.check().err()
     }
 
     #[inline]

@@ -138,12 +138,7 @@ impl<M: Manager> Pool<M> {
     /// ```
     #[track_caller]
     pub fn get_with(&self, acquire: Acquire) -> Get<'_, M> {
-        Get::new(
-            self.inner(),
-            acquire.priority,
-            acquire.deadline.map(|deadline| deadline.at()),
-            Location::caller(),
-        )
+        Get::new(self.inner(), acquire.priority, acquire.deadline.map(Box::new), Location::caller())
     }
 
     /// Takes an idle connection if that needs no wait.
@@ -171,8 +166,9 @@ impl<M: Manager> Pool<M> {
     ///
     /// Dropping the future begins no more connects. Those that are under way go on.
     pub async fn warm(&self, count: usize) -> Result<(), WarmError<M::Error>> {
-        let warming = Warming::start(self.inner(), count);
+        // First of all: a connect that fails on another thread as soon as it is begun is not missed.
         let mut failures = self.stats().connect_failures;
+        let warming = Warming::start(self.inner(), count);
         loop {
             // Listen first and look then: a change in between is not missed.
             let changed = warming.inner.changed.listen();

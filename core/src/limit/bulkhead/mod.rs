@@ -6,7 +6,8 @@
 //!    smaller.
 //! 2. Permits go to those who wait in order of priority, then of arrival; no newcomer overtakes them.
 //! 3. A waiter that is dropped, or times out, loses no permit: what it was granted goes to the next.
-//! 4. Each waiter is woken once. Nobody waits while a permit is free.
+//! 4. Each waiter is woken once. Nobody waits while a permit is free. A permit that was granted is held from then on, also
+//!    by a waiter that is woken and that nobody polls, until that waiter is dropped: poll it, or drop it.
 //! 5. As many wait as may, and no more.
 
 mod acquiring;

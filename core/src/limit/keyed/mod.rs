@@ -176,10 +176,10 @@ impl<K: Hash + Eq + Clone> KeyedRateLimiter<K> {
         }
     }
 
-    /// How many keys there are, and how many have gone.
+    /// How many keys there are, how many have gone, and how many were refused.
     pub fn stats(&self) -> Stats {
         let table = self.shared.table.lock();
-        Stats { keys: table.len(), evicted: table.evicted }
+        Stats { keys: table.len(), evicted: table.evicted, refused: table.refused }
     }
 }
 
@@ -230,7 +230,7 @@ impl<K> fmt::Debug for KeyedRateLimiter<K> {
     }
 }
 
-/// How many keys a [`KeyedRateLimiter`] keeps.
+/// How many keys a [`KeyedRateLimiter`] keeps, and has refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -238,4 +238,7 @@ pub struct Stats {
     pub keys: usize,
     /// How many have gone, because they were idle.
     pub evicted: u64,
+    /// How many calls were refused because there was no room for their key:
+    /// [`TryAcquireError::TooManyKeys`] and [`AcquireError::TooManyKeys`].
+    pub refused: u64,
 }

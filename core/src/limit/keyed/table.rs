@@ -25,6 +25,7 @@ pub(super) struct Table<K> {
     /// When each bucket was to be full again, at the earliest.
     full_at: BinaryHeap<Reverse<(u64, usize)>>,
     pub(super) evicted: u64,
+    pub(super) refused: u64,
 }
 
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(super) struct Gone<K> {
     waiters: Vec<Arc<Inner>>,
 }
 
-/// As many keys are kept as may be, and none is full again before this.
+/// As many keys are kept as may be, and none is full again before this, as far as was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full {
     pub(super) until: u64,
@@ -50,6 +51,10 @@ pub(super) struct Full {
 
 /// How many idle keys go for each that comes.
 const SWEPT_MAX: usize = 2;
+/// How many keys are looked at for one that comes, so that nobody holds the lock for long.
+const LOOKS_MAX: usize = 64;
+/// When one that comes is to come back if none of those was idle and there are more to look at: 1 ms.
+const GO_ON: u64 = 1_000_000;
 /// How soon to look again at a key for which some wait.
 const LOOK_AGAIN: u64 = 1_000_000_000;
 
@@ -63,6 +68,7 @@ impl<K: Hash + Eq> Table<K> {
             entries: Slab::new(),
             full_at: BinaryHeap::new(),
             evicted: 0,
+            refused: 0,
         }
     }
 
@@ -80,15 +86,24 @@ impl<K: Hash + Eq> Table<K> {
         for _ in 0..SWEPT_MAX {
             self.sweep(now.checked_sub(self.idle_after), now, gone);
         }
-        while self.entries.len() >= self.keys_max {
+        for _ in 0..LOOKS_MAX {
+            if self.entries.len() < self.keys_max {
+                return Ok(());
+            }
             let until = self.full_at.peek().map_or(now, |Reverse((full_at, _))| *full_at);
             if until > now {
+                self.refused += 1;
                 return Err(Full { until });
             }
             // It goes, or it is put right and is not on top any more.
             self.sweep(Some(now), now, gone);
         }
-        Ok(())
+        if self.entries.len() < self.keys_max {
+            return Ok(());
+        }
+        // The next one to come goes on from here.
+        self.refused += 1;
+        Err(Full { until: now.saturating_add(GO_ON) })
     }
 
     /// Adds a key that is not there, for which there is room. It is kept twice.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Bound,
     time::Duration,
 };
 
@@ -63,6 +64,8 @@ pub(in crate::limit) struct Machine {
     line: BTreeMap<Place, Demand>,
     /// How many tokens those of each key wait for.
     queued: BTreeMap<Key, u64>,
+    /// Of all of those.
+    queued_total: u64,
     arrivals: u64,
     given: Given,
 }
@@ -93,6 +96,7 @@ impl Machine {
             waiters_max,
             line: BTreeMap::new(),
             queued: BTreeMap::new(),
+            queued_total: 0,
             arrivals: 0,
             given: Given::default(),
         }
@@ -127,7 +131,7 @@ impl Machine {
             return Answer::TooMany { burst: rate.burst };
         }
         let floor = if self.line.is_empty() { rate.ticks(now) } else { self.floor(&rate, now) };
-        let ahead: u64 = self.queued.range(..=key).map(|(_, tokens)| tokens).sum();
+        let ahead = self.queued_up_to(key);
         let due = self.bucket.due(&rate, floor, ahead + u64::from(tokens));
         if self.line.is_empty() && due <= rate.ticks(now) {
             self.give(&rate, floor, tokens);
@@ -136,18 +140,27 @@ impl Machine {
         Answer::Wait(Some(wait(&rate, now, due)))
     }
 
+    /// How many tokens are waited for by those who are not behind that key. Whoever comes is mostly the last, or has few
+    /// behind.
+    fn queued_up_to(&self, key: Key) -> u64 {
+        let behind = (Bound::Excluded(key), Bound::Unbounded);
+        self.queued_total - self.queued.range(behind).map(|(_, tokens)| tokens).sum::<u64>()
+    }
+
     /// Takes a place in line.
     pub(in crate::limit) fn join(&mut self, key: Key, demand: Demand) -> Place {
         let place = (key, self.arrivals);
         self.arrivals += 1;
         self.line.insert(place, demand);
         *self.queued.entry(key).or_default() += u64::from(demand.tokens);
+        self.queued_total += u64::from(demand.tokens);
         place
     }
 
     /// Gives up a place in line.
     pub(in crate::limit) fn leave(&mut self, place: Place) -> Option<Demand> {
         let demand = self.line.remove(&place)?;
+        self.queued_total -= u64::from(demand.tokens);
         if let Some(queued) = self.queued.get_mut(&place.0) {
             *queued -= u64::from(demand.tokens);
             if *queued == 0 {

@@ -74,6 +74,7 @@ impl<C, W> Machine<C, W> {
         reason: Option<Reason>,
         effects: &mut Effects<C, W>,
     ) {
+        let was_kept_alive = self.slots.get(index).is_some_and(|slot| slot.is_kept_alive);
         self.end_check(index);
         if let Some(slot) = self.slots.get_mut(index) {
             slot.stage = Stage::Idle;
@@ -83,8 +84,24 @@ impl<C, W> Machine<C, W> {
         } else {
             self.slots[index].connection = Some(connection);
             self.place(now, index, effects);
+            if was_kept_alive {
+                self.cool_down(index);
+            }
         }
         self.settle(now, effects);
+    }
+
+    /// A keepalive is no use: moves the connection that was made idle last back among those that are idle for as long.
+    fn cool_down(&mut self, index: usize) {
+        let (Some(slot), Some(last)) = (self.slots.get(index), self.idle.back()) else { return };
+        if *last != index {
+            // It was handed over.
+            return;
+        }
+        let is_no_colder = |idle: &usize| self.slots.get(*idle).is_some_and(|idle| idle.since >= slot.since);
+        let at = self.idle.iter().position(is_no_colder).unwrap_or(0);
+        self.idle.pop_back();
+        self.idle.insert(at, index);
     }
 
     /// A connection that was looked at will be lent, put back or dropped.

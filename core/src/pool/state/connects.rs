@@ -77,7 +77,9 @@ impl<C, W> Machine<C, W> {
     fn wanted(&self) -> usize {
         let made = self.connects.under_way;
         let is_fatal = self.connects.trouble.as_ref().is_some_and(|trouble| trouble.is_fatal);
-        let spare = if is_fatal { 0 } else { self.rules.min_idle.saturating_sub(self.idle.len()) };
+        // The one that is being kept alive comes back.
+        let idle = self.idle.len() + usize::from(self.keeps_alive);
+        let spare = if is_fatal { 0 } else { self.rules.min_idle.saturating_sub(idle) };
         let cold = self.connects.warm.min(self.max).saturating_sub(self.open() + made);
         (self.line.len() + spare).saturating_sub(made).max(cold)
     }

@@ -218,7 +218,13 @@ impl<C, W> Machine<C, W> {
                 request.yielded = true;
                 return Enter::Yield;
             }
-            if let Some(index) = self.next_idle(now, effects) {
+            let next = self.next_idle(now, effects);
+            let is_over = request.deadline <= now.nanos;
+            if let Some(index) = next.filter(|index| is_over && self.is_check_due(now, *index)) {
+                // There is no time left to find out whether it is good, so it stays for those who have some.
+                self.leave_idle(index);
+                self.settle(now, effects);
+            } else if let Some(index) = next {
                 let taken = if self.is_check_due(now, index) {
                     self.begin_check(now, index, request.holder).map(|(index, c)| Enter::Check(index, c))
                 } else {
@@ -290,10 +296,7 @@ impl<C, W> Machine<C, W> {
         let taken = match self.next_idle(now, effects) {
             None => Err(TryGetError::Busy),
             Some(index) if self.is_check_due(now, index) => {
-                match self.rules.order {
-                    Order::Lifo => self.idle.push_back(index),
-                    Order::Fifo => self.idle.push_front(index),
-                }
+                self.leave_idle(index);
                 Err(TryGetError::CheckDue)
             }
             Some(index) => self.lease(now.instant, index, holder).ok_or(TryGetError::Busy),
@@ -309,6 +312,14 @@ impl<C, W> Machine<C, W> {
             self.retire_kept(index, reason, effects);
         }
         None
+    }
+
+    /// Puts the next idle connection back to where it was taken from.
+    fn leave_idle(&mut self, index: usize) {
+        match self.rules.order {
+            Order::Lifo => self.idle.push_back(index),
+            Order::Fifo => self.idle.push_front(index),
+        }
     }
 
     fn is_check_due(&self, now: Now, index: usize) -> bool {

@@ -385,6 +385,8 @@ impl<C, W> Machine<C, W> {
         effects: &mut Effects<C, W>,
     ) {
         let Some(slot) = self.slots.try_remove(index) else { return };
+        // What was fatal then says nothing of what is asked for since all was declared outdated.
+        let is_fatal = is_fatal && slot.generation == self.generation;
         self.connects.failed(now, self.nanos(slot.since), is_fatal);
         if is_fatal && !self.closed {
             self.line.fail(effects);
@@ -462,6 +464,7 @@ impl<C, W> Machine<C, W> {
     pub(super) fn close(&mut self, effects: &mut Effects<C, W>) -> bool {
         let was_open = !std::mem::replace(&mut self.closed, true);
         self.is_plain = false;
+        effects.changed = true;
         self.retire_idle_and_handed(Reason::Closed, effects);
         self.line.wake_all(effects);
         was_open

@@ -172,6 +172,10 @@ fn nonsense_is_refused_by_field() {
         assert_eq!(refused(jittery), "pool::Config::lifetime_jitter_percent");
         let at_once = Config { check: Check::AfterIdle(Duration::ZERO), ..calm() };
         assert_eq!(refused(at_once), "pool::Config::check");
+        let hasty = |millis| Config { keepalive: Some(Duration::from_millis(millis)), ..calm() };
+        assert_eq!(refused(hasty(999)), "pool::Config::keepalive");
+        super::pool(&rt, hasty(1000));
+        super::pool(&rt, hasty(0));
         // The default jitter fits any lifetime.
         super::pool(&rt, Config { lifetime_max: Some(SECOND), ..Config::default() });
         let endless = Config { lifetime_max: Some(Duration::ZERO), ..Config::default() };

@@ -3,10 +3,13 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    super::{AcquireError, Check, Config, Phase, TryGetError},
+    super::{Acquire, AcquireError, Check, Config, Order, Phase, TryGetError},
     SECOND, assert_sound, max, pool,
 };
-use crate::testing::{self, for_each_seed};
+use crate::{
+    testing::{self, for_each_seed},
+    time::Deadline,
+};
 
 fn checked(seconds: u32) -> Config {
     Config { check: Check::AfterIdle(SECOND * seconds), ..max(2) }
@@ -154,4 +157,31 @@ fn a_check_that_ends_after_the_close_leases_nothing() {
         assert!(report.is_complete());
         assert_eq!(backend.alive(), 0);
     });
+}
+
+#[test]
+fn who_has_no_time_left_costs_no_connection() {
+    for order in [Order::Lifo, Order::Fifo] {
+        for_each_seed(0..10, |rt| async move {
+            let config = Config { max: 10, order, acquire_timeout: None, ..checked(10) };
+            let (pool, backend) = pool(&rt, config);
+            pool.warm(10).await.unwrap();
+            rt.sleep(SECOND * 60).await;
+            let over = Deadline::after(&rt, "over", SECOND);
+            rt.sleep(SECOND).await;
+            for _ in 0..3 {
+                let acquire = Acquire { deadline: Some(over.clone()), priority: 0 };
+                let error = pool.get_with(acquire).await.map(drop).unwrap_err();
+                assert!(error.is_timed_out(), "{error}");
+            }
+            let stats = pool.stats();
+            assert_eq!((stats.idle, stats.retired.total(), stats.timed_out, stats.checks), (10, 0, 3, 0));
+            // Nor does one whose time is over in a check cost more than that one.
+            *backend.check_takes.lock() = SECOND * 2;
+            let acquire = Acquire { deadline: Some(Deadline::after(&rt, "short", SECOND)), priority: 0 };
+            pool.get_with(acquire).await.map(drop).unwrap_err();
+            assert_eq!((pool.stats().idle, pool.stats().retired.check_failed), (9, 1));
+            assert_sound(&pool, &backend);
+        });
+    }
 }

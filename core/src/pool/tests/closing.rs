@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use futures::FutureExt;
 
 use super::{
-    super::{AcquireError, Config, Lease},
+    super::{AcquireError, Config, Lease, WarmError},
     Backend, Dial, MINUTE, SECOND, assert_sound, calm, max, pool, pool_of,
 };
 use crate::testing::{self, for_each_seed};
@@ -208,4 +208,22 @@ fn whoever_waits_when_the_runtime_ends_is_told() {
     assert!(matches!(polled, Some(Err(AcquireError::Closed))));
     drop(held);
     assert_eq!(backend.alive(), 0);
+}
+
+#[test]
+fn a_close_is_told_to_those_who_warm_the_pool() {
+    for_each_seed(0..20, |rt| async move {
+        let (pool, backend) = pool(&rt, max(1));
+        *backend.close_takes.lock() = SECOND * 3;
+        pool.get().await.unwrap().discard();
+        let warming = rt.spawn("warming", {
+            let pool = pool.clone();
+            async move { pool.warm(1).await }
+        });
+        rt.sleep(SECOND).await;
+        assert_eq!((pool.stats().closing, pool.stats().connecting), (1, 0), "there is no room yet");
+        pool.inner_for_tests().close_now();
+        let told = rt.timeout(SECOND, warming).await.expect("before anything else happens").unwrap();
+        assert!(matches!(told, Err(WarmError::Closed)));
+    });
 }

@@ -152,3 +152,19 @@ fn a_full_line_refuses_at_once() {
         rt.sleep(SECOND).await;
     });
 }
+
+#[test]
+fn the_error_names_the_deadline_if_that_was_the_earlier_limit() {
+    testing::run(1, |rt| async move {
+        let (pool, _backend) = pool(&rt, Config { acquire_timeout: Some(SECOND * 5), ..max(1) });
+        let _held = pool.get().await.unwrap();
+        for (seconds, is_earlier) in [(2, true), (0, true), (9, false)] {
+            let deadline = Deadline::after(&rt, "checkout", SECOND * seconds);
+            let error = pool.get_with(Acquire { deadline: Some(deadline), priority: 0 }).await.map(drop);
+            let AcquireError::TimedOut(timed_out) = error.unwrap_err() else { panic!("it is held") };
+            let scope = timed_out.deadline.as_ref().map(|deadline| deadline.scope.as_ref());
+            assert_eq!(scope, is_earlier.then_some("checkout"), "{timed_out}");
+            assert_eq!(timed_out.to_string().contains("checkout"), is_earlier, "{timed_out}");
+        }
+    });
+}

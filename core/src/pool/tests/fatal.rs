@@ -121,3 +121,28 @@ fn an_error_that_may_pass_fails_nobody() {
         drop(waits.await.unwrap());
     });
 }
+
+#[test]
+fn what_was_fatal_before_all_was_declared_outdated_fails_nobody() {
+    for_each_seed(0..20, |rt| async move {
+        let (pool, backend) = pool(&rt, max(1));
+        backend.is_down.store(true, Relaxed);
+        backend.is_fatal.store(true, Relaxed);
+        *backend.connect_takes.lock() = SECOND;
+        let get = || {
+            let pool = pool.clone();
+            rt.spawn("caller", async move { pool.get().await.map(drop) })
+        };
+        let before = get();
+        rt.sleep(SECOND / 2).await;
+        // The password was changed.
+        pool.expire_all();
+        let after = get();
+        rt.sleep(SECOND / 2 + SECOND / 100).await;
+        assert_eq!(pool.stats().connect_failures, 1);
+        backend.is_down.store(false, Relaxed);
+        after.await.unwrap().expect("it came after the change");
+        before.await.unwrap().expect("it waits all the same");
+        assert_sound(&pool, &backend);
+    });
+}

@@ -197,3 +197,34 @@ fn a_lease_tells_the_age_and_the_uses_of_its_connection() {
         }
     });
 }
+
+#[test]
+fn a_keepalive_does_not_keep_more_connections_than_are_used() {
+    testing::run(1, |rt| async move {
+        let config = Config { keepalive: Some(MINUTE), idle_timeout: Some(MINUTE * 5), ..calm() };
+        let (pool, backend) = pool(&rt, config);
+        pool.warm(3).await.unwrap();
+        for _ in 0..40 {
+            rt.sleep(SECOND * 20).await;
+            drop(pool.get().await.unwrap());
+        }
+        assert_eq!((pool.stats().idle, backend.alive(), pool.stats().retired.idle), (1, 1, 2));
+        assert_sound(&pool, &backend);
+    });
+}
+
+#[test]
+fn a_keepalive_among_those_always_idle_makes_no_other_connection() {
+    testing::run(1, |rt| async move {
+        let (pool, backend) = pool(&rt, Config { min_idle: 2, keepalive: Some(MINUTE), ..calm() });
+        *backend.check_takes.lock() = SECOND;
+        rt.sleep(MINUTE * 10).await;
+        assert!(backend.checks.load(Relaxed) > 10);
+        assert_eq!((pool.stats().idle + pool.stats().checking, backend.connects()), (2, 2));
+        // Unless it was found to be no good.
+        backend.checks_fail.store(true, Relaxed);
+        rt.sleep(MINUTE * 2).await;
+        assert!(backend.connects() >= 4);
+        assert_sound(&pool, &backend);
+    });
+}

@@ -269,15 +269,17 @@ impl Pair {
             Step::Connected(which) => self.connected(which),
             Step::ConnectFailed { which, .. } | Step::ConnectDropped(which) => {
                 let Some(at) = index(&self.connecting, which) else { return };
-                let (slot, _) = self.connecting.remove(at);
-                let now = self.at();
+                let (slot, outdated) = self.connecting.remove(at);
+                let (now, waiting) = (self.at(), self.machine.stats().waiting);
                 self.change(|machine, effects| match step {
                     Step::ConnectFailed { is_fatal, .. } => {
                         machine.connect_failed(now, slot, is_fatal, effects);
                     }
                     _ => machine.connect_dropped(now, slot, effects),
                 });
-                if let Step::ConnectFailed { is_fatal: true, .. } = step {
+                if outdated {
+                    assert_eq!(self.machine.stats().waiting, waiting, "it says nothing of what is there now");
+                } else if let Step::ConnectFailed { is_fatal: true, .. } = step {
                     assert!(self.callers.iter().all(|caller| caller.woken), "all who wait are told");
                 }
             }

@@ -1,6 +1,7 @@
 //! Law 9: code of a user runs without the lock, and its panics harm only what it was about.
 
 use std::{
+    fmt,
     future::pending,
     sync::{
         Arc, OnceLock,
@@ -11,6 +12,11 @@ use std::{
 
 use futures::FutureExt;
 use parking_lot::Mutex;
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::Field,
+    span::{Attributes, Id, Record},
+};
 
 use super::{
     super::{AcquireError, Check, Config, ConnectError, Manager, Pool},
@@ -38,6 +44,40 @@ enum Where {
     DropOfCheck,
     DropOfReset,
     DropOfClose,
+    /// Of the error of a connect.
+    Display,
+    DropOfError,
+    /// Of the error of a check.
+    DisplayOfCheck,
+    DropOfCheckError,
+}
+
+/// Panics when it is shown or dropped.
+struct Upset {
+    at: Arc<Mutex<Where>>,
+    shown: Where,
+    dropped: Where,
+}
+
+impl fmt::Debug for Upset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upset")
+    }
+}
+
+impl fmt::Display for Upset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        trip(&self.at, self.shown);
+        f.write_str("upset")
+    }
+}
+
+impl std::error::Error for Upset {}
+
+impl Drop for Upset {
+    fn drop(&mut self) {
+        trip(&self.at, self.dropped);
+    }
 }
 
 struct Clumsy {
@@ -72,6 +112,15 @@ fn trip(at: &Mutex<Where>, here: Where) {
 }
 
 impl Clumsy {
+    /// Fails as long as what is to panic is the error.
+    fn fail(&self, shown: Where, dropped: Where) -> Result<(), Upset> {
+        let at = *self.at.lock();
+        if at != shown && at != dropped {
+            return Ok(());
+        }
+        Err(Upset { at: Arc::clone(&self.at), shown, dropped })
+    }
+
     async fn hang(&self, at: Where) {
         if *self.at.lock() == at {
             let _on_drop = OnDrop(&self.at, at);
@@ -82,16 +131,15 @@ impl Clumsy {
 
 impl Manager for Clumsy {
     type Connection = Thing;
-    type Error = Down;
+    type Error = Upset;
 
-    fn connect(&self) -> impl Future<Output = Result<Thing, Down>> + Send {
+    fn connect(&self) -> impl Future<Output = Result<Thing, Upset>> + Send {
         trip(&self.at, Where::CallingConnect);
         async {
             self.hang(Where::DropOfConnect).await;
             trip(&self.at, Where::Connect);
-            if *self.at.lock() == Where::IsFatal {
-                return Err(Down);
-            }
+            self.fail(Where::Display, Where::DropOfError)?;
+            self.fail(Where::IsFatal, Where::IsFatal)?;
             Ok(Thing(Arc::clone(&self.at)))
         }
     }
@@ -106,28 +154,53 @@ impl Manager for Clumsy {
         matches!(*self.at.lock(), Where::Reset | Where::DropOfReset)
     }
 
-    async fn reset(&self, _thing: &mut Thing) -> Result<(), Down> {
+    async fn reset(&self, _thing: &mut Thing) -> Result<(), Upset> {
         self.hang(Where::DropOfReset).await;
         trip(&self.at, Where::Reset);
         Ok(())
     }
 
-    fn is_fatal(&self, _error: &Down) -> bool {
+    fn is_fatal(&self, _error: &Upset) -> bool {
         trip(&self.at, Where::IsFatal);
-        true
+        false
     }
 
-    async fn check(&self, _thing: &mut Thing) -> Result<(), Down> {
+    async fn check(&self, _thing: &mut Thing) -> Result<(), Upset> {
         self.hang(Where::DropOfCheck).await;
         self.rt.sleep(SECOND).await;
         trip(&self.at, Where::Check);
-        Ok(())
+        self.fail(Where::DisplayOfCheck, Where::DropOfCheckError)
     }
 
     async fn close(&self, _thing: Thing) {
         self.hang(Where::DropOfClose).await;
         trip(&self.at, Where::Close);
     }
+}
+
+/// Has the text of each event made.
+struct Listener;
+
+impl Subscriber for Listener {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut |_field: &Field, value: &dyn fmt::Debug| drop(format!("{value:?}")));
+    }
+
+    fn enter(&self, _span: &Id) {}
+
+    fn exit(&self, _span: &Id) {}
 }
 
 #[test]
@@ -146,7 +219,13 @@ fn a_panic_anywhere_costs_no_place() {
         Where::DropOfCheck,
         Where::DropOfReset,
         Where::DropOfClose,
+        Where::Display,
+        Where::DropOfError,
+        Where::DisplayOfCheck,
+        Where::DropOfCheckError,
     ];
+    // Texts are made only for those who listen.
+    let _logged = tracing::subscriber::set_default(Listener);
     for place in places {
         for_each_seed(0..10, |rt| async move {
             let at = Arc::new(Mutex::new(Where::Nowhere));

@@ -22,7 +22,7 @@ fn each_key_has_a_bucket_of_its_own() {
             let (key, tokens) = (rng.below(5) as u32, rng.below(5) as u32);
             assert_eq!(keyed.try_acquire(&key, tokens), alone[key as usize].try_acquire(tokens));
         }
-        assert_eq!(keyed.stats(), Stats { keys: 5, evicted: 0 });
+        assert_eq!(keyed.stats(), Stats { keys: 5, evicted: 0, refused: 0 });
     });
 }
 
@@ -66,6 +66,7 @@ fn keys_are_bounded_and_only_full_buckets_make_way() {
         }
         let error = keyed.try_acquire(&4, 1).expect_err("no room");
         assert_eq!(error, TryAcquireError::TooManyKeys { keys_max: 3, retry_after: SECOND });
+        assert_eq!(keyed.stats().refused, 1);
         assert_eq!(
             error.to_string(),
             "3 keys are kept and none is idle; come back in 1s, or raise `keys_max`"
@@ -74,7 +75,7 @@ fn keys_are_bounded_and_only_full_buckets_make_way() {
         assert_eq!(error.retry_after(), Some(SECOND));
         rt.sleep(SECOND).await;
         keyed.try_acquire(&4, 2).expect("in the place of 2");
-        assert_eq!(keyed.stats(), Stats { keys: 3, evicted: 1 });
+        assert_eq!(keyed.stats(), Stats { keys: 3, evicted: 1, refused: 2 });
         assert!(
             keyed.try_acquire(&1, 2).is_err() && keyed.try_acquire(&3, 2).is_err(),
             "these are still there"
@@ -101,7 +102,7 @@ fn idle_keys_go_after_a_while() {
         for key in 120..180 {
             keyed.try_acquire(&key, 1).expect("a full bucket");
         }
-        assert_eq!(keyed.stats(), Stats { keys: 80, evicted: 100 });
+        assert_eq!(keyed.stats(), Stats { keys: 80, evicted: 100, refused: 0 });
     });
 }
 

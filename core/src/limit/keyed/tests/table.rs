@@ -42,7 +42,7 @@ proptest! {
                                 first = first.min(rate.nanos(bucket.full_at));
                             }
                         }
-                        prop_assert!(full.until > now && full.until <= first);
+                        prop_assert!(full.until > now && full.until <= first, "fewer keys than are looked at");
                         continue;
                     }
                 }
@@ -59,4 +59,30 @@ proptest! {
             prop_assert!(table.len() <= keys_max);
         }
     }
+}
+
+#[test]
+fn one_that_comes_looks_at_few_keys_and_those_after_it_go_on() {
+    let quota = Quota::per(1, std::time::Duration::from_nanos(100)).burst(3);
+    let rate = Rate::new(&quota).expect("not paused");
+    let (count, mut gone) = (1000, Gone::default());
+    let mut table = Table::new(rate, count, u64::MAX, 7);
+    for key in 0..count {
+        table.make_room(0, &mut gone).expect("there is room");
+        table.insert(0, [key, key]).take(&rate, 0, 3).expect("a full bucket");
+    }
+    // All were to be full again at once, and none is; each look puts one of them right.
+    let mut calls = 0;
+    let until = loop {
+        let full = table.make_room(50, &mut gone).expect_err("none is full again");
+        calls += 1;
+        if full.until == 300 {
+            break full.until;
+        }
+        assert_eq!(full.until, 50 + 1_000_000, "come back soon");
+    };
+    assert!((10..=20).contains(&calls), "{calls}");
+    assert_eq!((table.refused, table.evicted), (calls, 0));
+    table.make_room(until, &mut gone).expect("one is full again");
+    assert_eq!(table.evicted, 1);
 }
