@@ -102,14 +102,24 @@ impl Session {
     /// Sends a number and waits for it to come back.
     pub(super) async fn ask(&mut self, number: u64) -> io::Result<()> {
         let (before, token) = (self.is_asking, self.token.number());
-        always!(self.host, !before, "no connection is lent in the middle of an exchange", "connection {token}");
+        always!(
+            self.host,
+            !before,
+            "no connection is lent in the middle of an exchange",
+            "connection {token}"
+        );
         self.is_asking = true;
         let mut answer = [0; 8];
         self.connection.write_all(&number.to_be_bytes()).await?;
         self.connection.read_exact(&mut answer).await?;
         self.is_asking = false;
         let answer = u64::from_be_bytes(answer);
-        always!(self.host, answer == number, "an answer is to the question", "{answer} to {number} on {token}");
+        always!(
+            self.host,
+            answer == number,
+            "an answer is to the question",
+            "{answer} to {number} on {token}"
+        );
         Ok(())
     }
 }

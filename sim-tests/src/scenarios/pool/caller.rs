@@ -1,9 +1,4 @@
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use seaworthy_core::{
     pool::{AcquireError, Lease, Pool},
@@ -148,4 +143,3 @@ impl Caller {
         !faults.any(|fault| unfair(fault.kind) && fault.on == self.host.name())
     }
 }
-

@@ -1,9 +1,6 @@
 //! What the pool must not know that it is watched by: every connection and every lease, counted beside it.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 

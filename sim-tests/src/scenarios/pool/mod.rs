@@ -162,7 +162,8 @@ impl Plan {
     fn draw(rng: &mut Rng) -> Self {
         let ms = Duration::from_millis;
         let max = 1 + rng.index(6);
-        let some = |rng: &mut Rng, low: u64, high: u64| rng.chance(1, 2).then(|| ms(low + rng.below(high - low)));
+        let some =
+            |rng: &mut Rng, low: u64, high: u64| rng.chance(1, 2).then(|| ms(low + rng.below(high - low)));
         let config = pool::Config {
             max,
             min_idle: rng.index(max + 1),
@@ -275,7 +276,12 @@ async fn settle(host: &Host, pool: &Pool<Backend>, plan: &Plan, ledger: &Ledger)
     let kept = stats.in_use + stats.idle + stats.checking + stats.closing;
     let gone = stats.retired.total();
     always!(host, kept == 0, "a closed pool holds nothing", "{stats:?}");
-    always!(host, stats.connected == gone, "connections made and connections gone are equal in number", "{stats:?}");
+    always!(
+        host,
+        stats.connected == gone,
+        "connections made and connections gone are equal in number",
+        "{stats:?}"
+    );
     reach(host, &stats);
     ledger.check_order(host, plan.config.max);
 }
