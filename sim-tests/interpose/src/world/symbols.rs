@@ -18,9 +18,6 @@ use libc::{clockid_t, size_t, ssize_t, timespec, timeval};
 
 use super::{Clock, Time, now, world};
 
-/// Linux transfers no more at a time (`MAX_RW_COUNT`).
-const TRANSFER_BYTES_MAX: usize = 0x7fff_f000;
-
 /// `getentropy` gives no more at a time.
 const ENTROPY_BYTES_MAX: usize = 256;
 
@@ -100,10 +97,9 @@ unsafe fn fill(to: *mut c_void, length: usize) -> bool {
 unsafe extern "C" fn getrandom(to: *mut c_void, length: size_t, flags: c_uint) -> ssize_t {
     let known = flags & !(libc::GRND_NONBLOCK | libc::GRND_RANDOM | libc::GRND_INSECURE) == 0
         && flags & (libc::GRND_RANDOM | libc::GRND_INSECURE) != libc::GRND_RANDOM | libc::GRND_INSECURE;
-    let transferred = length.min(TRANSFER_BYTES_MAX);
     // SAFETY: our caller lets `to` be written for `length` bytes, or gives null.
-    if known && unsafe { fill(to, transferred) } {
-        return transferred.cast_signed();
+    if known && unsafe { fill(to, length) } {
+        return length.cast_signed();
     }
     libc_call!(
         c"getrandom" as unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t,
@@ -122,9 +118,9 @@ unsafe extern "C" fn getentropy(to: *mut c_void, length: size_t) -> c_int {
     libc_call!(c"getentropy" as unsafe extern "C" fn(*mut c_void, size_t) -> c_int, to, length)
 }
 
-/// C declares it variadic. On both architectures such arguments travel in the same registers, and the last one at the same
-/// place on the stack, as those of a plain function. Which of the six a call has is for the kernel to know: like libc's,
-/// this one hands all of them on, whatever there is.
+/// C declares it variadic. On both architectures such arguments travel where those of a plain function do: in registers, and
+/// on x86_64 the last one on the stack. Which of the six a call has is for the kernel to know. Like libc's, this one hands
+/// all of them on; where there is none, it reads what the register held, or a word of the caller's frame.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn syscall(
     number: c_long,

@@ -42,6 +42,19 @@ pub(crate) fn syscall_getrandom(buffer: &mut [u8]) -> Answer<usize> {
     answer(count, count as usize)
 }
 
+/// A page from the kernel, which looks at all six arguments, `offset` last: it must be a whole number of pages.
+pub(crate) fn syscall_mmap(offset: usize) -> Answer<()> {
+    let (protection, flags) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let at = null_mut::<c_void>();
+    // SAFETY: it asks for memory that nobody has yet.
+    let page = unsafe { libc::syscall(libc::SYS_mmap, at, 4096_usize, protection, flags, -1, offset) };
+    if page != -1 {
+        // SAFETY: this is the page, and nobody was given it.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_munmap, page, 4096_usize) }, 0);
+    }
+    answer(page, ())
+}
+
 /// Seconds and nanoseconds of a clock.
 pub(crate) fn clock_gettime(id: c_int) -> Answer<(i64, i64)> {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
@@ -76,7 +89,7 @@ pub(crate) fn gettimeofday() -> ((i64, i64), [c_int; 2]) {
 }
 
 pub(crate) fn gettimeofday_to_null() -> c_int {
-    // SAFETY: it takes null for both.
+    // SAFETY: it accepts null for both.
     unsafe { libc::gettimeofday(null_mut(), null_mut()) }
 }
 

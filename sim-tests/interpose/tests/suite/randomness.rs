@@ -102,6 +102,22 @@ fn what_libc_refuses_is_refused_and_takes_nothing() {
 }
 
 #[test]
+fn entropy_is_given_up_to_its_limit() {
+    armed(0, |_| {
+        let mut bytes = [0; 256];
+        assert_eq!(c::getentropy(&mut bytes), Ok(()));
+        assert_eq!(bytes[..16], STREAM_OF_0);
+    });
+}
+
+#[test]
+fn other_system_calls_go_through_with_all_their_arguments() {
+    let asked = || [c::syscall_mmap(0), c::syscall_mmap(1)];
+    assert_eq!(on_a_thread(asked), [Ok(()), Err(libc::EINVAL)]);
+    assert_eq!(armed(0, move |_| asked()), [Ok(()), Err(libc::EINVAL)]);
+}
+
+#[test]
 fn flags_make_no_difference() {
     for flags in [libc::GRND_NONBLOCK, libc::GRND_RANDOM, libc::GRND_INSECURE | libc::GRND_NONBLOCK] {
         armed(0, move |_| {
