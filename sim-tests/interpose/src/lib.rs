@@ -20,9 +20,9 @@
 //! - **What a `HashMap` took before.** A thread asks for the keys of its hashers once, at its first `HashMap`, and counts up
 //!   from there. Crates keep generators of their own in thread-locals and statics, seeded once. So one seed needs a thread of
 //!   its own, armed before anything else is done on it, and better a process of its own.
-//! - **What asks neither libc nor through `syscall`**: system calls by inline assembly (`rustix`), the cycle counter
-//!   (`quanta`, `minstant`), `/dev/urandom` opened as a file (SQLite), libc's own inner calls (`arc4random`, `timespec_get`),
-//!   and `time`, which nothing known to matter here asks.
+//! - **What goes other ways**: system calls by inline assembly (`rustix`), clocks through `syscall`, the cycle counter (`quanta`,
+//!   `minstant`), `/dev/urandom` opened as a file (SQLite), libc's own inner calls (`arc4random`, `timespec_get`), and `time`,
+//!   which no program of this workspace asks.
 //! - **What follows from addresses, thread ids, the environment.**
 //! - **The kernel's timers.** It waits in real time, and until a real moment: a wait with a timeout that std computes on the
 //!   armed thread (`Condvar::wait_timeout`, `park_timeout`, `recv_timeout`) ends at a moment of the simulated clock that the

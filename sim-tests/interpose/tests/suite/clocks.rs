@@ -102,6 +102,9 @@ fn cpu_time_stays_real_and_unknown_clocks_unknown() {
 fn null_is_nothing_to_write_to() {
     assert_eq!(c::gettimeofday_to_null(), 0);
     assert_eq!(armed(0, |_| c::gettimeofday_to_null()), 0);
+    let really = c::clock_gettime_to_null();
+    assert!(really.is_err());
+    assert_eq!(armed(0, |_| c::clock_gettime_to_null()), really);
 }
 
 /// Real clocks agree with the kernel's own answers before and after.

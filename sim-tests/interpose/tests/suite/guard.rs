@@ -45,7 +45,7 @@ fn the_clock_is_dropped_with_the_guard_on_real_clocks() {
     });
 }
 
-/// Panics when it is dropped, unless a panic is under way.
+/// Panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -113,6 +113,17 @@ fn a_forgotten_guard_leaves_its_thread_armed() {
         assert_eq!(SystemTime::now(), epoch());
     });
     on_a_thread(|| assert!(SystemTime::now() > epoch() + Duration::from_secs(60)));
+}
+
+#[test]
+fn what_outlives_the_world_of_its_thread_reads_the_real_clock() {
+    let (tell, told) = mpsc::channel();
+    on_a_thread(|| {
+        AT_THE_END.set(Some(AtTheEnd(tell, None)));
+        #[expect(clippy::mem_forget, reason = "the thread is to end armed")]
+        mem::forget(Simulated::default().arm(0));
+    });
+    assert!(told.recv().unwrap() > epoch() + Duration::from_secs(60));
 }
 
 #[test]
