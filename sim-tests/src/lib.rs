@@ -33,6 +33,7 @@ pub mod fault;
 pub mod outcome;
 mod points;
 pub mod scenario;
+pub mod scenarios;
 mod sim;
 pub mod sweep;
 mod weather;
