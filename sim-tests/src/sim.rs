@@ -207,7 +207,6 @@ impl Sim {
     }
 
     pub(crate) fn heal(&self) {
-        self.0.weather.heal();
         self.record("", What::Healed);
         self.0.log.lock().is_healed = true;
         self.0.changed.notify(usize::MAX);

@@ -171,10 +171,6 @@ impl HostState {
         self.change(|faults| faults.retain(|fault| fault.index != index));
     }
 
-    pub(super) fn clear_instants(&self) {
-        self.change(|faults| faults.retain(|fault| !fault.kind.is_instant()));
-    }
-
     fn change(&self, change: impl FnOnce(&mut Vec<Active>)) {
         let mut faults = self.faults.lock();
         change(&mut faults);

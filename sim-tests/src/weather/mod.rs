@@ -39,7 +39,7 @@ use self::{
 use crate::{
     Sim,
     engine::Engine,
-    fault::{Fault, FaultKind, Reach},
+    fault::{Fault, FaultKind},
 };
 
 pub(crate) use host::HostState;
@@ -78,10 +78,6 @@ impl Weather {
     pub(crate) fn end(&self, sim: &Sim, index: usize) {
         let fault = &sim.schedule().faults[index];
         let Some(host) = self.host_named(&fault.on) else { return };
-        if fault.kind.is_instant() && fault.kind.reach() == Reach::Scenario {
-            // It waits for the scenario to carry it out, once.
-            return;
-        }
         host.remove(index);
         for wire in self.wires_of(&host) {
             wire.forget(index);
@@ -100,14 +96,6 @@ impl Weather {
         host.look_again();
     }
 
-    /// The faults are over, those that nobody has carried out too.
-    pub(crate) fn heal(&self) {
-        let hosts: Vec<_> = self.hosts.lock().values().cloned().collect();
-        for host in hosts {
-            host.clear_instants();
-        }
-    }
-
     /// The size of the first fault of this kind that is under way on `host` and that `applies`; this is its effect.
     pub(crate) fn strikes(
         &self,
@@ -120,9 +108,6 @@ impl Weather {
             return None;
         }
         let Active { index, size, .. } = host.first(kind, applies)?;
-        if kind.is_instant() {
-            host.remove(index);
-        }
         strike(sim, index);
         Some(size)
     }

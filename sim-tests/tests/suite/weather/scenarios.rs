@@ -18,6 +18,7 @@ fn a_scenario_is_told_of_its_faults_while_they_last() {
             FaultKind::ErrorReply,
             FaultKind::SlowReply,
             FaultKind::NoReply,
+            FaultKind::Resize,
         ];
         for kind in kinds {
             let run = play(*engine, fault(kind, 3), |stage| {
@@ -26,32 +27,11 @@ fn a_scenario_is_told_of_its_faults_while_they_last() {
                         until(&host, ms(at)).await;
                         assert_eq!(host.strikes(kind), size);
                     }
-                    assert_eq!(host.strikes(FaultKind::Resize), None);
+                    assert_eq!(host.strikes(FaultKind::Pause), None);
                     Ok(())
                 });
             });
             assert_eq!(effects(&run, kind), 2);
-        }
-    }
-}
-
-#[test]
-fn what_happens_once_waits_until_the_scenario_carries_it_out_once() {
-    for engine in Engine::ALL {
-        for asks_at in [ms(2000), ms(7000)] {
-            let run = play(*engine, fault(FaultKind::Resize, 5), |stage| {
-                stage.client("server", move |host| async move {
-                    until(&host, asks_at).await;
-                    // Not when all faults are over.
-                    let expected = (!host.is_healed()).then_some(5);
-                    assert_eq!(
-                        [host.strikes(FaultKind::Resize), host.strikes(FaultKind::Resize)],
-                        [expected, None]
-                    );
-                    Ok(())
-                });
-            });
-            assert_eq!(effects(&run, FaultKind::Resize), u64::from(asks_at == ms(2000)));
         }
     }
 }
