@@ -271,4 +271,24 @@ mod tests {
             assert!(draw(seed, &storm, Engine::Testing).faults.iter().all(|fault| fault.at_ms == 0));
         }
     }
+
+    #[test]
+    fn every_kind_and_every_host_has_its_share() {
+        let storm = Storm { kinds: FaultKind::ALL[..20].to_vec(), ..Storm::default() };
+        for from in [0, 1_000_000] {
+            let (mut kinds, mut hosts) =
+                (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+            for seed in from..from + 2000 {
+                for fault in draw(seed, &storm, Engine::Turmoil).faults {
+                    *kinds.entry(fault.kind).or_insert(0) += 1;
+                    if fault.kind == FaultKind::Truncate {
+                        *hosts.entry(fault.on).or_insert(0) += 1;
+                    }
+                }
+            }
+            let (least, most) = (kinds.values().min().unwrap(), kinds.values().max().unwrap());
+            assert!(*least > 0 && *most < 2 * least, "{kinds:?}");
+            assert!(hosts.len() == 3, "{hosts:?}");
+        }
+    }
 }

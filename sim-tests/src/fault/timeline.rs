@@ -119,7 +119,7 @@ mod tests {
                 prop_assert!(next >= last && next <= heal);
                 prop_assert!(last == next || timeline.pop(next - Duration::from_nanos(1)).is_none(), "not early");
                 let change = timeline.pop(next);
-                let (Some(Change::Begin(index) | Change::End(index))) = change else {
+                let Some(Change::Begin(index) | Change::End(index)) = change else {
                     return Err(TestCaseError::fail("it said it was due"));
                 };
                 prop_assert!(schedule.faults[index].at() <= next);
