@@ -300,3 +300,24 @@ fn messages_take_longer_on_turmoil() {
     });
     assert!(effects(&slow, FaultKind::Latency) >= 2);
 }
+
+#[test]
+fn what_holds_nothing_has_no_effect() {
+    let kinds = [FaultKind::BlackHole, FaultKind::OneWay, FaultKind::StalledReader, FaultKind::Bandwidth];
+    for engine in Engine::ALL {
+        for kind in kinds {
+            let run = play(*engine, fault(kind, 500), |stage| {
+                super::play::echo_server(stage);
+                stage.client("client", async |host| {
+                    let mut connection = connect(host.rt()).await?;
+                    super::play::assert_echo(&mut connection).await;
+                    let silence = host.rt().timeout(ms(4000), connection.read(&mut [0])).await;
+                    assert!(silence.is_err());
+                    super::play::assert_echo(&mut connection).await;
+                    Ok(())
+                });
+            });
+            assert_eq!(effects(&run, kind), 0, "{engine}: {kind}");
+        }
+    }
+}

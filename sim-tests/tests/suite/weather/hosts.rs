@@ -148,8 +148,10 @@ fn tasks_are_polled_for_nothing_without_end_of_it() {
             let counter = Arc::clone(&counter);
             async move {
                 for _ in 0..400 {
-                    let mut sleep = host.rt().sleep(ms(10));
+                    let (mut sleep, mut here) = (host.rt().sleep(ms(10)), 0);
                     futures::future::poll_fn(|cx| {
+                        here += 1;
+                        assert!(here <= 3, "two for nothing in a row");
                         counter.fetch_add(1, Ordering::Relaxed);
                         std::pin::Pin::new(&mut sleep).poll(cx)
                     })
@@ -251,5 +253,20 @@ fn a_paused_host_does_not_run_what_it_is_woken_for_by_others() {
             }
         });
         assert!(!polls.take().iter().any(|at| (BEGIN + ms(5)..END).contains(at)), "{engine}");
+    }
+}
+
+#[test]
+fn each_pause_counts() {
+    for engine in Engine::ALL {
+        let mut schedule = fault(FaultKind::Pause, 0);
+        schedule.faults.push(seaworthy_sim::fault::Fault { at_ms: 4000, ..schedule.faults[0].clone() });
+        schedule.faults[1].lasts_ms = 500;
+        let run = suffer(*engine, schedule, |host| async move {
+            while host.now() < ms(5000) {
+                host.rt().sleep(ms(20)).await;
+            }
+        });
+        assert_eq!(effects(&run, FaultKind::Pause), 2, "{engine}");
     }
 }
