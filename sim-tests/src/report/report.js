@@ -203,8 +203,10 @@
     }
     const move = (share) => look(view.from + (view.to - view.from) * share, view.to + (view.to - view.from) * share);
     function toFailure() {
-      const span = Math.min(run.end / 40, 0.5);
-      look(failure.t - span * 0.8, failure.t + span * 0.2);
+      // With the last events before it.
+      const before = lowerBound(run.times.length, (at) => run.times[at], failure.t) - 60;
+      const span = Math.max(failure.t - (run.times[Math.max(0, before)] || 0), 1e-3) * 1.1;
+      look(failure.t - span, failure.t + span * 0.1);
       if (failure.event) choose(failure.event);
     }
     function choose(event, scrolls = true) {
@@ -261,7 +263,7 @@
       const pen = context(canvas, layOut());
       pen.font = "12px system-ui, sans-serif";
       const longest = Math.max(0, ...run.lanes.map((lane) => pen.measureText(lane.name).width));
-      gutter = isNarrow ? 8 : clamp(longest + 22, 60, 170);
+      gutter = isNarrow ? 8 : clamp(longest + 22, 60, 220);
       const height = layOut();
       hits = [];
       for (const [index, lane] of run.lanes.entries()) ground(pen, lane, index);
@@ -273,7 +275,7 @@
       if (run.leftOut) leftOut(pen, height);
       const first = lowerBound(run.messages.length, (at) => run.messages[at].t, view.from - run.lag);
       const after = lowerBound(run.messages.length, (at) => run.messages[at].t, view.to);
-      const strength = clamp((ARROWS[1] - (after - first)) / (ARROWS[1] - ARROWS[0]), 0, 1);
+      const strength = legibility(first, after);
       densities(pen, 1 - strength * 0.75);
       for (const lane of run.lanes) {
         downs(pen, lane);
@@ -288,6 +290,13 @@
       drawOverview();
     }
 
+    /** How clearly single messages would show, between 0 and 1: neither too many at all, nor too many at one place. */
+    function legibility(first, after) {
+      const columns = new Set();
+      for (let at = first; at < after; at++) columns.add(Math.round(x(run.messages[at].t) / 8));
+      const crowd = (after - first) / Math.max(1, columns.size);
+      return Math.min(clamp((ARROWS[1] - (after - first)) / (ARROWS[1] - ARROWS[0]), 0, 1), clamp((6 - crowd) / 3, 0, 1));
+    }
     function ground(pen, lane, index) {
       if (index % 2 === 0) {
         pen.fillStyle = colours.band;
@@ -306,7 +315,7 @@
         pen.font = "500 12px system-ui, sans-serif";
         pen.fillStyle = lane.name ? colours.ink : colours.soft;
         const [px, py] = isNarrow ? [8, lane.top + 9] : [10, (lane.top + lane.base + 18) / 2];
-        pen.fillText(fitted(pen, lane.name || "the run", isNarrow ? width - 16 : gutter - 20), px, py);
+        pen.fillText(inMiddle(pen, lane.name || "the run", isNarrow ? width - 16 : gutter - 20), px, py);
         hits.push({ x: 0, y: py - 8, w: isNarrow ? 120 : gutter, h: 16, lines: [lane.name || "the run as a whole"] });
       }
     }
@@ -660,6 +669,14 @@
       else high = middle - 1;
     }
     return low ? `${text.slice(0, low)}…` : "";
+  }
+  /** Hosts often differ in the ends of their names, so these stay. */
+  function inMiddle(pen, text, room) {
+    if (pen.measureText(text).width <= room) return text;
+    const head = fitted(pen, text, room * 0.5);
+    let tail = text.slice(-40);
+    while (tail && pen.measureText(head + tail).width > room) tail = tail.slice(1);
+    return head + tail;
   }
   function label(pen, text, px, py, room, colour, isAllOrNothing = false) {
     if (room < 16 || (isAllOrNothing && pen.measureText(text).width > room)) return;

@@ -250,12 +250,13 @@ fn failed_in(events: usize) -> Summary {
     let how = "order 4711 was executed 2 times\n  by backend-1 at 29.871 s, reply lost with the connection\n  by backend-2 at 31.480 s";
     let mut few = Made::new("http-retries", 1_000).violated(law, how);
     few.faults = 2;
-    let mut crowd = Made::new("chat", events).violated("members agree", HOSTILE);
+    let mut crowd = Made::new("chat", events);
     crowd.seed = u64::MAX;
     crowd.servers =
         (1..=4).map(|number| format!("eu-central-1b.chat-gateway-{number}.internal.example")).collect();
     crowd.clients = (1..=8).map(|number| format!("client-{number} {HOSTILE}")).collect();
     crowd.faults = 24;
+    let crowd = crowd.violated("members agree", HOSTILE);
     let mut stuck = Made::new("pool", events);
     stuck.verdict = Verdict::Stuck { text: "client-2 waits for a lease since 41.2 s".to_owned() };
     let mut silent = Made::new("pool", 0);
@@ -361,7 +362,7 @@ fn the_verdict_is_in_the_first_line() {
     assert_eq!(title(&Summary::default()), "Nothing was run", "that nothing failed is then no success");
     let mut lacking = passing();
     lacking.rows[0].missing.push("reset had no effect".to_owned());
-    assert_eq!(title(&lacking), "coverage missing");
+    assert_eq!(title(&lacking), "Coverage missing");
     lacking.rows[0].is_covered = false;
     assert_eq!(title(&lacking), "All laws held", "few seeds are only told what they did not see");
     lacking.rows[0].failed = 3;

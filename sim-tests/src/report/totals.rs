@@ -46,7 +46,8 @@ impl Headline {
             parts.push(counted(failed, "run failed", "runs failed"));
         }
         if lacks > 0 {
-            parts.push("coverage missing".to_owned());
+            let first = if parts.is_empty() { "Coverage" } else { "coverage" };
+            parts.push(format!("{first} missing"));
         }
         match () {
             () if !parts.is_empty() => Self { is: "bad", text: parts.join(", ") },
