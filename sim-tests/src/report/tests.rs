@@ -411,7 +411,7 @@ fn a_kind_without_effect_and_a_point_that_was_not_reached_are_marked() {
 fn a_page_is_bounded_whatever_the_sweep_was() {
     let mut summary = failed();
     let mut whole = summary.broken[2].clone();
-    whole.run.trace = whole.run.trace.repeat(14);
+    whole.run.trace = std::iter::repeat_n(whole.run.trace, 14).flatten().collect();
     summary.broken = vec![whole; Summary::BROKEN_MAX];
     let note = What::Note { text: "x".repeat(1 << 20) };
     summary.broken[0].run.trace.push(Event { at_ns: 60_000_000_000, host: "a".into(), what: note });
