@@ -158,7 +158,7 @@ impl Made {
         let (sent, reply) = (40 + rng.below(400), 200 + rng.below(9_000));
         let mut latency = || 1_000_000 + rng.below(30_000_000);
         let (there, back) = (at_ns + latency(), at_ns + latency() + 40_000_000);
-        if at_ns % 5 == 0 {
+        if at_ns.is_multiple_of(5) {
             add(at_ns - 1, client, What::Connected { to: server.clone() });
         }
         add(at_ns, client, What::Sent { to: server.clone(), bytes: sent });
@@ -169,11 +169,15 @@ impl Made {
         add(there, server, What::Received { from: client.clone(), bytes: sent });
         add(there + 9_000_000, server, What::Sent { to: client.clone(), bytes: reply });
         add(back, client, What::Received { from: server.clone(), bytes: reply });
-        if at_ns % 7 == 0 {
+        if at_ns.is_multiple_of(7) {
             add(back + 3_000, client, What::Received { from: server.clone(), bytes: 0 });
         }
-        if at_ns % 11 == 0 {
-            let text = format!("GET /orders/{} gave {}", at_ns % 977, if at_ns % 3 == 0 { 503 } else { 200 });
+        if at_ns.is_multiple_of(11) {
+            let text = format!(
+                "GET /orders/{} gave {}",
+                at_ns % 977,
+                if at_ns.is_multiple_of(3) { 503 } else { 200 }
+            );
             add(back + 5_000, client, What::Note { text });
         }
     }
