@@ -33,8 +33,8 @@ struct Members {
     came: u64,
     gave_up: u64,
     waiting: BTreeMap<u64, Arc<Watcher>>,
-    /// The wake with which each of the last was let through.
-    passed: BTreeMap<u64, u64>,
+    /// The wakes with which each of the last was let through.
+    passed: BTreeMap<u64, Told>,
 }
 
 /// How a wait ended.
@@ -82,12 +82,14 @@ impl Line {
             is_told: AtomicBool::new(false),
             state: Mutex::default(),
         });
-        let (mut future, mut place) = (pin!(future), None);
+        let (mut future, mut place, mut was_passed) = (pin!(future), None, false);
         let value = poll_fn(|cx| {
             watcher.state.lock().task = Some(cx.waker().clone());
             let polled = future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&watcher))));
             if polled.is_pending() {
                 watcher.is_told.store(false, Relaxed);
+                // Told, and not let through: it came too late for its turn, or was told of something else.
+                was_passed |= watcher.state.lock().told.take().is_some();
                 place.get_or_insert_with(|| self.join(&watcher));
             }
             polled
@@ -100,11 +102,13 @@ impl Line {
             return Ended { value, told: None };
         };
         place.has_ended = true;
-        let (wake, told) = watcher.state.lock().told.unwrap_or((self.wakes.load(Relaxed), self.host.now()));
-        if value.is_ok() {
-            self.passed(place.number, wake);
+        let unasked = self.wakes.load(Relaxed);
+        let unasked = Told { first: unasked, last: unasked, at: self.host.now() };
+        let told = watcher.state.lock().told.unwrap_or(unasked);
+        if value.is_ok() && !was_passed {
+            self.passed(place.number, told);
         }
-        Ended { value, told: Some(told) }
+        Ended { value, told: Some(told.at) }
     }
 
     fn join(&self, watcher: &Arc<Watcher>) -> Place<'_> {
@@ -115,11 +119,11 @@ impl Line {
         Place { line: self, number, has_ended: false }
     }
 
-    fn passed(&self, number: u64, wake: u64) {
+    fn passed(&self, number: u64, told: Told) {
         let mut members = self.members.lock();
-        let before =
-            members.passed.range(number..).find(|(_, other)| **other < wake).map(|(later, _)| *later);
-        members.passed.insert(number, wake);
+        let mut later = members.passed.range(number..);
+        let before = later.find(|(_, other)| other.last < told.first).map(|(later, _)| *later);
+        members.passed.insert(number, told);
         while members.passed.len() > PASSED_MAX {
             members.passed.pop_first();
         }
@@ -158,8 +162,17 @@ struct Watcher {
 #[derive(Default)]
 struct State {
     task: Option<Waker>,
-    /// The number and the time of the last wake.
-    told: Option<(u64, Duration)>,
+    told: Option<Told>,
+}
+
+/// The wakes of a waiter since it was polled last. One of them was its turn; another may have been for another reason,
+/// before it came to look.
+#[derive(Clone, Copy)]
+struct Told {
+    first: u64,
+    last: u64,
+    /// The time of the first.
+    at: Duration,
 }
 
 impl Wake for Watcher {
@@ -169,7 +182,8 @@ impl Wake for Watcher {
         self.is_told.store(true, Relaxed);
         let task = {
             let mut state = self.state.lock();
-            state.told = Some((number, now));
+            let told = state.told.get_or_insert(Told { first: number, last: number, at: now });
+            told.last = number;
             state.task.take()
         };
         task.into_iter().for_each(Waker::wake);
