@@ -67,7 +67,7 @@ where
         .reference("ready_chunks of futures", move |meter| {
             time(meter, runtime, items, source, |source| source.ready_chunks(ITEMS_MAX));
         })
-        .reference("the source alone", move |meter| {
+        .reference("the source alone, item by item", move |meter| {
             time(meter, runtime, items, source, |source| futures::StreamExt::map(source, |item| [item]));
         })
         .note("`chunks` and `ready_chunks` have no clock.")
