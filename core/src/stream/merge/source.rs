@@ -108,7 +108,8 @@ impl Shared {
         self.bits.swap(0, Ordering::AcqRel) & !WAITS
     }
 
-    /// Whether no bit is set. It is asked under the lock: whoever sets one later finds the parent there.
+    /// Whether no bit is set; then whoever sets the next one wakes the merge. It is asked under the lock, so that the parent is
+    /// there when that one comes for it.
     fn set_waits(&self) -> bool {
         self.bits.load(Ordering::Acquire) == WAITS
             || self.bits.compare_exchange(0, WAITS, Ordering::AcqRel, Ordering::Relaxed).is_ok()
