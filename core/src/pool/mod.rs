@@ -59,11 +59,14 @@ mod driver;
 mod error;
 mod get;
 mod handle;
+mod held;
 mod lease;
 mod maintenance;
 mod manager;
 mod state;
 mod stats;
+mod wake;
+mod watch;
 
 #[cfg(test)]
 mod tests;

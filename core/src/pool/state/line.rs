@@ -63,7 +63,7 @@ pub(in super::super) struct Request {
 /// What becomes of a caller at first.
 #[derive(Debug)]
 pub(in super::super) enum Enter<C> {
-    Leased(usize, C),
+    Leased(C),
     Check(usize, C),
     Wait(Place),
     Yield,
@@ -75,7 +75,7 @@ pub(in super::super) enum Enter<C> {
 /// What becomes of a caller in line.
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) enum Claim<C> {
-    Leased(usize, C),
+    Leased(C),
     /// It has to be checked first.
     Check(usize, C),
     /// Not yet.
@@ -156,25 +156,25 @@ impl<W> Line<W> {
         }
     }
 
-    /// Tells all whose deadline is over, and finds out who comes next.
+    /// Tells all whose deadline is over, and takes them out of the line. They count as members until they are polled or
+    /// dropped.
+    #[inline]
     pub(super) fn expire<C>(&mut self, now: u64, effects: &mut Effects<C, W>) {
-        if now < self.next_deadline && !self.is_empty() {
+        if now < self.next_deadline {
             return;
         }
-        self.next_deadline = NEVER;
-        for waiter in self.waiters.iter_mut() {
-            if !matches!(waiter.state, State::Waiting) {
-                continue;
-            }
+        let mut next_deadline = NEVER;
+        // Out of the line, so that nothing is done for those who are not polled.
+        self.waiters.withdraw_if(|waiter| {
             if waiter.deadline > now {
-                self.next_deadline = self.next_deadline.min(waiter.deadline);
-                continue;
+                next_deadline = next_deadline.min(waiter.deadline);
+                return false;
             }
             waiter.state = State::TimedOut;
-            if let Some(waker) = waiter.waker.take() {
-                effects.wake(waker);
-            }
-        }
+            waiter.waker.take().into_iter().for_each(|waker| effects.wake(waker));
+            true
+        });
+        self.next_deadline = next_deadline;
     }
 
     /// Tells all who wait that there will be no connection.
@@ -228,7 +228,7 @@ impl<C, W> Machine<C, W> {
                 let taken = if self.is_check_due(now, index) {
                     self.begin_check(now, index, request.holder).map(|(index, c)| Enter::Check(index, c))
                 } else {
-                    self.lease(now.instant, index, request.holder).map(|(index, c)| Enter::Leased(index, c))
+                    self.lease(now.instant, index, request.holder).map(Enter::Leased)
                 };
                 self.settle(now, effects);
                 if let Some(taken) = taken {
@@ -286,7 +286,7 @@ impl<C, W> Machine<C, W> {
         now: Now,
         holder: &'static Location<'static>,
         effects: &mut Effects<C, W>,
-    ) -> Result<(usize, C), TryGetError> {
+    ) -> Result<C, TryGetError> {
         if self.closed {
             return Err(TryGetError::Closed);
         }
@@ -326,12 +326,7 @@ impl<C, W> Machine<C, W> {
         self.rules.check_always || self.unproved(now, index) >= self.rules.check_after
     }
 
-    fn lease(
-        &mut self,
-        now: Instant,
-        index: usize,
-        holder: &'static Location<'static>,
-    ) -> Option<(usize, C)> {
+    fn lease(&mut self, now: Instant, index: usize, holder: &'static Location<'static>) -> Option<C> {
         let tick = self.alarms.tick;
         let slot = self.slots.get_mut(index)?;
         let connection = slot.connection.take()?;
@@ -341,7 +336,7 @@ impl<C, W> Machine<C, W> {
         slot.uses += 1;
         self.immediate += 1;
         self.counts.leased += 1;
-        Some((index, connection))
+        Some(connection)
     }
 
     fn begin_check(
@@ -406,7 +401,7 @@ impl<C, W> Machine<C, W> {
         slot.stage = Stage::Leased;
         slot.uses += 1;
         self.counts.leased += 1;
-        Claim::Leased(index, connection)
+        Claim::Leased(connection)
     }
 
     /// A caller in line goes. What lay ready for it goes to the next. Returns its waker.

@@ -242,12 +242,7 @@ impl<C, W> Machine<C, W> {
     /// Takes an idle connection if nothing at all speaks against it and nothing else follows from it. `now` was read when
     /// the pool had been looked after `tick` times.
     #[inline]
-    pub(super) fn take(
-        &mut self,
-        now: Instant,
-        tick: u32,
-        holder: &'static Location<'static>,
-    ) -> Option<(usize, C)> {
+    pub(super) fn take(&mut self, now: Instant, tick: u32, holder: &'static Location<'static>) -> Option<C> {
         // Nothing has expired since somebody looked.
         let is_quiet = tick == self.alarms.tick && now < self.alarms.quiet_until;
         let is_calm = self.idle.len() > self.rules.min_idle && self.immediate < IMMEDIATE_MAX;
@@ -266,7 +261,7 @@ impl<C, W> Machine<C, W> {
         self.immediate += 1;
         self.counts.leased += 1;
         self.pop_idle();
-        Some((index, connection))
+        Some(connection)
     }
 
     /// Takes a connection that is not broken back, if nothing at all speaks against keeping it and nobody waits for it.
@@ -292,10 +287,11 @@ impl<C, W> Machine<C, W> {
     /// Hands a connection that is not broken to the first in line, if there is one and nothing at all speaks against it.
     /// Returns whom to wake.
     #[inline]
-    pub(super) fn pass_on(&mut self, now: Instant, index: usize, connection: C) -> Result<Option<W>, C> {
+    pub(super) fn pass_on(&mut self, now: Now, index: usize, connection: C) -> Result<Option<W>, C> {
         // Nothing has expired since somebody looked, and somebody looks in time if this is not picked up.
-        let is_quiet = now < self.alarms.quiet_until && self.alarms.is_handover_watched;
-        if !is_quiet || self.line.is_empty() || self.closed || !self.is_within_max() {
+        let is_quiet = now.instant < self.alarms.quiet_until && self.alarms.is_handover_watched;
+        let is_anyone_late = now.nanos >= self.line.next_deadline();
+        if !is_quiet || is_anyone_late || self.line.is_empty() || self.closed || !self.is_within_max() {
             return Err(connection);
         }
         let Some(slot) = self.slots.get_mut(index) else { return Err(connection) };
@@ -309,7 +305,7 @@ impl<C, W> Machine<C, W> {
         let Some(handed) = self.line.hand_over(index) else { return Err(connection) };
         slot.connection = Some(connection);
         slot.reported = false;
-        slot.hand_over(now, self.alarms.tick, handed.place, handed.holder);
+        slot.hand_over(now.instant, self.alarms.tick, handed.place, handed.holder);
         self.handed += 1;
         Ok(handed.waker)
     }
@@ -500,6 +496,8 @@ impl<C, W> Machine<C, W> {
     /// Gives a connection that is kept in its slot to the first in line, or makes it idle.
     fn place(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
         let Some(slot) = self.slots.get_mut(index) else { return };
+        // Nobody is served past its deadline.
+        self.line.expire(now.nanos, effects);
         let Some(handed) = self.line.hand_over(index) else {
             slot.stage = Stage::Idle;
             slot.stale |= self.rules.check_always;
@@ -553,15 +551,11 @@ impl<C, W> Machine<C, W> {
         now.nanos.saturating_sub(self.nanos(proved))
     }
 
-    /// When an idle connection has to be looked at.
+    /// By when somebody has to look at an idle connection. That a check or a keepalive is due is found out by whoever
+    /// looks after the pool, once per period.
     fn due_at(&self, index: usize) -> u64 {
-        let Some(slot) = self.slots.get(index) else { return NEVER };
-        let (since, proved) = (self.nanos(slot.since), self.nanos(slot.since.max(slot.proved)));
-        // If it is exact, whoever asks for the connection finds out.
-        let check_after = if self.rules.is_exact { NEVER } else { self.rules.check_after };
-        since
-            .saturating_add(self.rules.idle_max)
-            .min(proved.saturating_add(check_after.min(self.rules.keepalive)))
+        let since = self.slots.get(index).map_or(NEVER, |slot| self.nanos(slot.since));
+        since.saturating_add(self.rules.idle_max)
     }
 
     fn nanos(&self, at: Instant) -> u64 {
@@ -599,6 +593,7 @@ impl<C, W> Machine<C, W> {
         if self.closed {
             return;
         }
+        self.line.expire(now.nanos, effects);
         while !self.line.is_empty() {
             let Some(index) = self.pop_idle() else { break };
             match self.verdict_on_idle(now, index, self.idle.len()) {

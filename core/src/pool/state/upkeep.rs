@@ -83,6 +83,12 @@ impl<C, W> Machine<C, W> {
         std::mem::take(&mut self.alarms.earlier)
     }
 
+    /// As [`take_earlier`](Self::take_earlier), until that is asked.
+    #[inline]
+    pub(in super::super) fn is_earlier(&self) -> bool {
+        self.alarms.earlier
+    }
+
     /// By when to look after the pool: because somebody waits for it, and for the sake of order.
     pub(in super::super) fn alarms(&self) -> (u64, u64) {
         (self.alarms.deadline, self.alarms.upkeep)

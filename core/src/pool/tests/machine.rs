@@ -130,6 +130,8 @@ struct Caller {
     place: Place,
     request: Request,
     woken: bool,
+    /// Woken when its time was over.
+    late: bool,
 }
 
 struct Pair {
@@ -233,7 +235,7 @@ impl Pair {
             let caller = self.callers.iter_mut().find(|caller| caller.number == number);
             let caller = caller.expect("a caller in line");
             assert!(!caller.woken, "a caller is woken once until it is polled");
-            caller.woken = true;
+            (caller.woken, caller.late) = (true, caller.request.deadline <= self.now);
             if caller.request.deadline > self.now && !self.closed {
                 served.push(caller.request.key);
             }
@@ -340,15 +342,16 @@ impl Pair {
         // What is idle and fresh is taken without further ado.
         let (now, tick) = (self.at().instant, self.machine.tick());
         match self.machine.take(now, tick, request.holder) {
-            Some((slot, connection)) => {
-                assert_eq!(self.connections[&connection].slot, slot);
+            Some(connection) => {
                 assert_eq!(self.machine.stats().waiting, 0, "nobody is passed over");
                 self.lent(connection);
             }
             None => {
                 let mut waker = Some(number);
                 match self.machine.line_up(self.at(), &mut request, &mut waker) {
-                    Some(place) => self.callers.push(Caller { number, place, request, woken: false }),
+                    Some(place) => {
+                        self.callers.push(Caller { number, place, request, woken: false, late: false })
+                    }
                     None => self.enter_as(number, request),
                 }
             }
@@ -362,14 +365,14 @@ impl Pair {
         let idle = self.count(At::Resting);
         let entered = self.change(|machine, effects| machine.enter(now, &mut request, &mut waker, effects));
         match entered {
-            Enter::Leased(_, connection) => self.lent(connection),
+            Enter::Leased(connection) => self.lent(connection),
             Enter::Check(_, connection) => {
                 self.connections.get_mut(&connection).expect("a known one").at = At::Checking(number);
                 self.checking.insert(number, request);
             }
             Enter::Wait(place) => {
                 assert!(waker.is_none(), "it keeps the waker");
-                self.callers.push(Caller { number, place, request, woken: false });
+                self.callers.push(Caller { number, place, request, woken: false, late: false });
             }
             Enter::TimedOut => assert!(request.deadline <= now.nanos),
             Enter::Full(_) => assert!(is_new && waiting >= self.config.waiters_max),
@@ -395,16 +398,16 @@ impl Pair {
     }
 
     fn poll(&mut self, mut caller: Caller) {
-        let Caller { number, place, request, woken } = caller;
+        let Caller { number, place, request, woken, late } = caller;
         let mut fresh = Some(number);
         match self.machine.claim(place, &mut fresh, |known| *known == number) {
-            Claim::Leased(slot, connection) => {
+            Claim::Leased(connection) => {
                 assert!(woken, "whoever is served was woken");
-                assert_eq!(self.connections[&connection].slot, slot);
+                assert!(!late, "nobody is served past its deadline");
                 self.lent(connection);
             }
             Claim::Wait(place) => {
-                caller = Caller { number, place, request, woken: false };
+                caller = Caller { number, place, request, woken: false, late: false };
                 self.callers.push(caller);
             }
             Claim::Stale(_) => panic!("a fresh waker was at hand"),
@@ -418,7 +421,7 @@ impl Pair {
                 assert!(woken);
                 self.enter_as(number, request);
             }
-            Claim::TimedOut => assert!(request.deadline <= self.now),
+            Claim::TimedOut => assert!(late, "whoever is late was told"),
             Claim::Closed => assert!(self.closed),
         }
     }
@@ -430,7 +433,7 @@ impl Pair {
         (known.at, known.since) = (At::Resting, since);
         let now = self.at();
         if !broken && which.is_multiple_of(2) {
-            if let Ok(waker) = self.machine.pass_on(now.instant, slot, number) {
+            if let Ok(waker) = self.machine.pass_on(now, slot, number) {
                 assert!(!self.closed, "a closed pool lends nothing");
                 self.woken(waker);
                 return;
@@ -524,7 +527,7 @@ impl Pair {
         let now = self.at();
         let someone_waits = self.machine.stats().waiting > 0;
         let taken = self.change(|machine, effects| machine.try_take(now, Location::caller(), effects));
-        if let Ok((_, connection)) = taken {
+        if let Ok(connection) = taken {
             assert!(!someone_waits, "nobody is passed over");
             self.lent(connection);
         }
@@ -574,6 +577,8 @@ impl Pair {
             assert_eq!(stats.idle, 0);
             return;
         }
+        let waiting = self.callers.iter().filter(|caller| !caller.woken).count();
+        assert_eq!(stats.waiting, waiting, "whoever was told is out of the line");
         assert!(stats.connecting <= 2);
         assert!(stats.waiting == 0 || stats.idle == 0, "nobody waits beside an idle connection: {stats:?}");
         // Whoever waits has something to wait for.
