@@ -3,7 +3,7 @@
     reason = "a connection moves into its own pool, which the borrow checker cannot follow"
 )]
 
-use std::{sync::Arc, task::Waker};
+use std::{process, sync::Arc, task::Waker, thread};
 
 use super::{
     Manager,
@@ -49,7 +49,7 @@ impl<M: Manager> Held<M> {
     #[inline]
     fn move_home<T>(self: Box<Self>, put: impl FnOnce(&mut Machine<M>, Conn<M>) -> T) -> T {
         let inner = Arc::as_ptr(&self.inner);
-        let never_unwinds = Abort;
+        let _never_unwinds = Abort;
         // SAFETY: the pool lives as long as one of its `Arc`s, and `self` has one, which is neither dropped by `put`
         // nor, since unwinding aborts, by a panic in it. It is in the machine or in `value` when the lock is released.
         // In the machine nobody reaches it before that: it takes the lock to take it out. The release of a
@@ -58,17 +58,18 @@ impl<M: Manager> Held<M> {
         let mut locked = state.lock();
         let value = put(&mut locked.machine, self);
         drop(locked);
-        std::mem::forget(never_unwinds);
         value
     }
 }
 
-/// Ends the process if it is dropped.
+/// Ends the process if it is dropped by a panic.
 struct Abort;
 
 impl Drop for Abort {
-    #[cold]
+    #[inline]
     fn drop(&mut self) {
-        std::process::abort();
+        if thread::panicking() {
+            process::abort();
+        }
     }
 }
