@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 use super::{
     super::{Acquire, AcquireError, Config, Phase},
-    SECOND, max, pool,
+    SECOND, assert_sound, max, pool,
 };
 use crate::{
     testing::{self, for_each_seed},
@@ -167,5 +167,34 @@ fn the_error_names_the_deadline_if_that_was_the_earlier_limit() {
             assert_eq!(scope, is_earlier.then_some("checkout"), "{timed_out}");
             assert_eq!(timed_out.to_string().contains("checkout"), is_earlier, "{timed_out}");
         }
+    });
+}
+
+#[test]
+fn whoever_is_late_and_not_polled_is_out_of_the_line() {
+    for_each_seed(0..20, |rt| async move {
+        let (pool, backend) =
+            pool(&rt, Config { acquire_timeout: Some(SECOND * 5), waiters_max: 2, ..max(1) });
+        let held = pool.get().await.unwrap();
+        let mut late = Box::pin(pool.get());
+        assert!((&mut late).now_or_never().is_none());
+        rt.sleep(SECOND * 3).await;
+        let mut next = Box::pin(pool.get());
+        assert!((&mut next).now_or_never().is_none());
+        rt.sleep(SECOND * 2).await;
+        // The look at the time comes before this, or after.
+        drop(held);
+        let lease = next.now_or_never().expect("it lies ready").unwrap();
+        assert_eq!(pool.stats().waiting, 0);
+        // It has its place until it hears that.
+        let mut other = Box::pin(pool.get());
+        assert!((&mut other).now_or_never().is_none());
+        assert!(matches!(pool.get().now_or_never(), Some(Err(AcquireError::QueueFull { waiting: 2 }))));
+        lease.discard();
+        rt.sleep(SECOND).await;
+        assert_eq!(backend.connects(), 2, "one for who waits, none for who is late");
+        assert!(late.await.map(drop).unwrap_err().is_timed_out());
+        drop(other.await.unwrap());
+        assert_sound(&pool, &backend);
     });
 }
