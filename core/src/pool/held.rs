@@ -49,13 +49,14 @@ impl<M: Manager> Held<M> {
     #[inline]
     fn move_home<T>(self: Box<Self>, put: impl FnOnce(&mut Machine<M>, Conn<M>) -> T) -> T {
         let inner = Arc::as_ptr(&self.inner);
-        let _never_unwinds = Abort;
         // SAFETY: the pool lives as long as one of its `Arc`s, and `self` has one, which is neither dropped by `put`
         // nor, since unwinding aborts, by a panic in it. It is in the machine or in `value` when the lock is released.
         // In the machine nobody reaches it before that: it takes the lock to take it out. The release of a
         // `parking_lot::Mutex` touches the mutex for the last time with the atomic operation that lets others in.
         let state = unsafe { &(*inner).state };
         let mut locked = state.lock();
+        // Behind the guard, so that a panic ends the process before the guard touches a pool that may be gone.
+        let _never_unwinds = Abort;
         let value = put(&mut locked.machine, self);
         drop(locked);
         value
