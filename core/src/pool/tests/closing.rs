@@ -110,6 +110,27 @@ fn what_was_handed_over_and_not_picked_up_closes_too() {
 }
 
 #[test]
+fn what_comes_back_to_a_closed_pool_serves_nobody() {
+    testing::run(1, |rt| async move {
+        let (pool, backend) = pool(&rt, max(1));
+        let held = pool.get().await.unwrap();
+        let mut first = Box::pin(pool.get());
+        assert!((&mut first).now_or_never().is_none());
+        let mut second = Box::pin(pool.get());
+        assert!((&mut second).now_or_never().is_none());
+        drop(held);
+        // Who looks after what is handed over is awake.
+        let held = first.await.unwrap();
+        pool.inner_for_tests().close_now();
+        drop(held);
+        assert!(matches!(second.now_or_never(), Some(Err(AcquireError::Closed))));
+        rt.sleep(SECOND).await;
+        assert_eq!(backend.alive(), 0);
+        assert_sound(&pool, &backend);
+    });
+}
+
+#[test]
 fn a_pool_without_handles_is_closed() {
     for_each_seed(0..30, |rt| async move {
         let (pool, backend) = pool(&rt, max(2));

@@ -1,6 +1,13 @@
 //! Law 9: a panic in code of a user harms only what it was about.
 
-use std::{fmt, future::pending, sync::Arc};
+use std::{
+    fmt,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use parking_lot::Mutex;
 
@@ -34,6 +41,8 @@ enum Where {
     /// Of the error of a connect.
     Display,
     DropOfError,
+    /// Of the error of a connect that is forgotten because the next one succeeds.
+    DropOfSolved,
     /// Of the error of a check.
     DisplayOfCheck,
     DropOfCheckError,
@@ -70,6 +79,8 @@ impl Drop for Upset {
 struct Clumsy {
     rt: Rt,
     at: Arc<Mutex<Where>>,
+    /// Whether it has failed, if it is to do so once.
+    has_failed: AtomicBool,
 }
 
 struct Thing(Arc<Mutex<Where>>);
@@ -99,6 +110,10 @@ fn trip(at: &Mutex<Where>, here: Where) {
 }
 
 impl Clumsy {
+    fn new(rt: &Rt, at: &Arc<Mutex<Where>>) -> Self {
+        Self { rt: rt.clone(), at: Arc::clone(at), has_failed: AtomicBool::new(false) }
+    }
+
     /// Fails as long as what is to panic is the error.
     fn fail(&self, shown: Where, dropped: Where) -> Result<(), Upset> {
         let at = *self.at.lock();
@@ -127,6 +142,11 @@ impl Manager for Clumsy {
             trip(&self.at, Where::Connect);
             self.fail(Where::Display, Where::DropOfError)?;
             self.fail(Where::IsFatal, Where::IsFatal)?;
+            let fails_once = *self.at.lock() == Where::DropOfSolved;
+            if !self.has_failed.swap(fails_once, Relaxed) && fails_once {
+                let (at, shown, dropped) = (Arc::clone(&self.at), Where::Nowhere, Where::DropOfSolved);
+                return Err(Upset { at, shown, dropped });
+            }
             Ok(Thing(Arc::clone(&self.at)))
         }
     }
@@ -183,6 +203,7 @@ fn a_panic_anywhere_costs_no_place() {
         Where::DropOfClose,
         Where::Display,
         Where::DropOfError,
+        Where::DropOfSolved,
         Where::DisplayOfCheck,
         Where::DropOfCheckError,
     ];
@@ -191,7 +212,7 @@ fn a_panic_anywhere_costs_no_place() {
         for_each_seed(0..10, |rt| async move {
             let at = Arc::new(Mutex::new(Where::Nowhere));
             let config = Config { check: Check::AfterIdle(SECOND), ..max(1) };
-            let pool = Pool::new(&rt, Clumsy { rt: rt.clone(), at: Arc::clone(&at) }, config).unwrap();
+            let pool = Pool::new(&rt, Clumsy::new(&rt, &at), config).unwrap();
             for _ in 0..2 {
                 *at.lock() = place;
                 for _ in 0..3 {
@@ -224,7 +245,7 @@ fn whoever_waits_for_a_connect_that_panics_learns_what_it_said() {
             },
             ..config
         };
-        let pool = Pool::new(&rt, Clumsy { rt: rt.clone(), at }, config).unwrap();
+        let pool = Pool::new(&rt, Clumsy::new(&rt, &at), config).unwrap();
         let error = pool.get().await.map(drop).unwrap_err();
         let Some(ConnectError::Panicked { message }) = error.last_connect_error() else { panic!("{error}") };
         assert_eq!(message, "Connect");
@@ -237,7 +258,7 @@ fn whoever_waits_for_a_connect_that_panics_learns_what_it_said() {
 fn a_lease_dropped_by_a_panic_is_not_lent_on_and_its_place_serves_the_next() {
     testing::run(1, |rt| async move {
         let at = Arc::new(Mutex::new(Where::Nowhere));
-        let pool = Pool::new(&rt, Clumsy { rt: rt.clone(), at: Arc::clone(&at) }, max(1)).unwrap();
+        let pool = Pool::new(&rt, Clumsy::new(&rt, &at), max(1)).unwrap();
         for place in [Where::Nowhere, Where::Destructor] {
             let lease = pool.get().await.unwrap();
             *at.lock() = place;

@@ -70,6 +70,12 @@ fn a_waker_of_one_who_watches_may_use_the_pool() {
         for _ in 0..3 {
             assert!(closing.as_mut().poll(&mut Context::from_waker(&nosy())).is_pending());
         }
+        let mut leaves = Box::pin(pool.close(MINUTE));
+        assert!(leaves.as_mut().poll(&mut Context::from_waker(&nosy())).is_pending());
+        let before = calls.load(Relaxed);
+        drop(leaves);
+        assert!(calls.load(Relaxed) > before, "its waker was dropped");
+        assert!(closing.as_mut().poll(&mut Context::from_waker(&nosy())).is_pending());
         let before = calls.load(Relaxed);
         drop(held);
         assert!(calls.load(Relaxed) > before, "it was woken");
