@@ -25,6 +25,10 @@ pub struct Config {
     /// How late a slot may be given out, see [`rate::Config`](crate::limit::rate::Config::catch_up_max). Default: 5 ms.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
     pub catch_up_max: Duration,
+    /// What a point of priority is worth to those who wait for one key, see
+    /// [`rate::Config`](crate::limit::rate::Config::ageing_step). Default: 1 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub ageing_step: Option<Duration>,
 }
 
 impl Default for Config {
@@ -34,13 +38,14 @@ impl Default for Config {
             idle_after: Duration::from_secs(60),
             waiters_max: 100,
             catch_up_max: Duration::from_millis(5),
+            ageing_step: Some(Duration::from_secs(1)),
         }
     }
 }
 
 impl Config {
     pub(super) fn check(&self, quota: &Quota) -> Result<(), ConfigError> {
-        let Self { keys_max, idle_after, waiters_max, catch_up_max } = *self;
+        let Self { keys_max, idle_after, waiters_max, catch_up_max, .. } = *self;
         quota.check()?;
         if !(1..=100_000_000).contains(&keys_max) {
             return Err(ConfigError::new("limit::keyed::Config::keys_max", keys_max, "1 to 100000000"));

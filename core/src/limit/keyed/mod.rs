@@ -86,7 +86,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimiter<K> {
     /// If the quota or `config` is out of range, by field. It cannot be paused.
     pub fn new(rt: &Rt, quota: Quota, config: Config) -> Result<Self, ConfigError> {
         config.check(&quota)?;
-        let Config { keys_max, idle_after, waiters_max, catch_up_max } = config;
+        let Config { keys_max, idle_after, waiters_max, catch_up_max, ageing_step } = config;
         let rate = Rate::new(&quota).ok_or_else(config::paused)?;
         let idle_after = u64::try_from(idle_after.as_nanos()).unwrap_or(u64::MAX);
         let seed = rt.rng("limit.keys").next_u64();
@@ -96,7 +96,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimiter<K> {
                 epoch: rt.now(),
                 rate,
                 keys_max,
-                waiting: rate::Config { quota, waiters_max, catch_up_max },
+                waiting: rate::Config { quota, waiters_max, catch_up_max, ageing_step },
                 table: Mutex::new(Table::new(rate, keys_max, idle_after, seed)),
             }),
         })

@@ -5,7 +5,8 @@
 //! 1. Slots obey the generic cell rate algorithm exactly: no windows, no rounding, no drift.
 //! 2. Any interval `T` sees at most `burst + rate · (T + catch_up_max)` slots given out; without waiters,
 //!    `burst + rate · T`. What a timer is late by is caught up to `catch_up_max` and then forgotten.
-//! 3. Those who wait go first come, first served within their priority, and no newcomer overtakes them.
+//! 3. Those who wait go first come, first served within their priority, and no newcomer overtakes them. With
+//!    [`Config::ageing_step`] a priority is worth so much of waiting and no more, so that nobody waits for ever.
 //! 4. Each waiter is woken once. The pacer, the one task that gives out slots, wakes once for a slot, a waiter that went
 //!    away, or a change of the quota, and lives only while some wait. A waiter that is not polled stops nobody.
 //! 5. What can never go through is refused at once: more than the burst; a wait that would end after its deadline, with how
@@ -25,6 +26,7 @@ mod config;
 mod driver;
 mod error;
 mod fast;
+mod line;
 mod pacer;
 mod state;
 
