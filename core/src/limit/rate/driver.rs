@@ -86,9 +86,9 @@ impl Inner {
     pub(in crate::limit) fn with_bucket(rt: &Rt, config: &Config, epoch: Instant, bucket: Bucket) -> Self {
         let mut machine = Machine::new(config);
         machine.bucket = bucket;
-        let fast = Fast::new();
+        let fast = Fast::new(config.catch_up_max);
         if let Some(rate) = machine.rate() {
-            fast.set_rate(&rate, bucket);
+            fast.set_rate(&rate, bucket, nanos(epoch, rt.now()));
             fast.open(bucket);
         }
         let line = WaitQueue::new(config.waiters_max);
@@ -263,7 +263,7 @@ impl Inner {
         let mut state = self.lock();
         let refused = state.machine.set_quota(now, quota);
         if let Some(rate) = state.machine.rate() {
-            self.fast.set_rate(&rate, state.machine.bucket);
+            self.fast.set_rate(&rate, state.machine.bucket, now);
         }
         state.counts.refused += refused.len() as u64;
         let tell = |(waiter, refusal)| state.line.grant_to(waiter, Err(refusal)).ok();
@@ -311,7 +311,10 @@ impl Inner {
         wakers.append(&mut state.release(now));
         let next_due = state.machine.next_due();
         let order = state.pacer.settle(next_due);
-        if state.machine.is_quiet() && state.machine.rate().is_some() {
+        if let Some(rate) = state.machine.rate().filter(|_| state.machine.is_quiet()) {
+            if self.fast.is_used_up(now) {
+                self.fast.set_rate(&rate, state.machine.bucket, now);
+            }
             self.fast.open(state.machine.bucket);
         }
         drop(state);
@@ -338,6 +341,12 @@ impl Inner {
     fn remaining(&self, request: &Request<'_>, now: u64) -> Option<Duration> {
         let until = |deadline: &Deadline| self.nanos(deadline.at()).saturating_sub(now);
         request.deadline.map(until).map(Duration::from_nanos)
+    }
+
+    /// Whether one who comes now need not lock.
+    #[cfg(test)]
+    pub(super) fn is_fast(&self) -> bool {
+        self.fast.number() < u64::MAX
     }
 
     #[inline]

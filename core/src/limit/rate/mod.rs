@@ -98,9 +98,11 @@ impl RateLimiter {
 
     /// Takes `n` tokens if there are as many and nobody waits for them. None at all is always there.
     ///
-    /// It reads the clock once and takes no lock for as long as its numbers fit into 64 bits. How long that is depends on
-    /// the quota: for a rate that divides a nanosecond badly, such as 33,333 a second, some 38 hours from the making of the
-    /// limiter. From then on it is as exact and takes a lock that is held briefly.
+    /// It reads the clock once and, while nobody waits, takes no lock, however long the limiter lives. Its numbers of 64 bits
+    /// last for 146 years of most quotas and for 8 minutes of one as awkward as 9,999,991 a second; then one call begins
+    /// them again, under the lock. Where they would not last for a minute (more than some 70,000,000 tokens in a period
+    /// with which they have no factor in common, or a burst that takes longer to come back than they last) each call takes
+    /// a lock that is held briefly, and is as exact.
     ///
     /// # Errors
     ///
