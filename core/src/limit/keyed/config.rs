@@ -10,14 +10,15 @@ use crate::{ConfigError, limit::Quota};
     serde(default, deny_unknown_fields)
 )]
 pub struct Config {
-    /// How many keys are kept, 1 to 100,000,000. Default: 100,000, some 100 bytes each beside the key, which is kept twice.
+    /// How many keys are kept, 1 to 100,000,000, in [shards](super#shards). Default: 100,000, some 120 bytes each beside the
+    /// key.
     ///
     /// A key that comes when the table is full takes the place of one whose bucket is full again, of which nothing is
     /// lost. If there is none it is refused.
     pub keys_max: usize,
     /// How long a key is kept after its bucket is full again, 0 to 366 days. Default: 1 minute.
     ///
-    /// Keys are dropped as others come, two at most for each that comes.
+    /// Keys are dropped as others come to the same shard, two at most for each that comes.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
     pub idle_after: Duration,
     /// How many may wait for each key, 0 to 100,000,000; at 0 nobody waits. Default: 100.

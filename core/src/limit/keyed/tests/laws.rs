@@ -113,6 +113,21 @@ fn keys_are_bounded_and_only_full_buckets_make_way() {
 }
 
 #[test]
+fn many_keys_are_bounded_exactly_and_refused_only_when_nearly_all_are_kept() {
+    run(1, |rt| async move {
+        const KEYS_MAX: usize = 70_000;
+        let keyed = limiter(&rt, Quota::per_second(1), KEYS_MAX);
+        let refused = (0..2 * KEYS_MAX as u32).filter(|key| keyed.try_acquire(key, 1).is_err());
+        let refused: Vec<u32> = refused.collect();
+        let first = refused[0] as usize;
+        assert!(first > KEYS_MAX * 9 / 10, "{first}");
+        let stats = keyed.stats();
+        assert_eq!((stats.keys, stats.refused), (KEYS_MAX, refused.len() as u64));
+        assert_eq!(refused.len(), KEYS_MAX, "all others were kept");
+    });
+}
+
+#[test]
 fn idle_keys_go_after_a_while() {
     run(1, |rt| async move {
         let keyed = limiter(&rt, Quota::per_second(1), 1000);
