@@ -111,7 +111,7 @@ mod tests {
             assert_eq!(layer(timed).await, Layer::AttemptTimeout);
             let limited = Config { limiter: Some(Quota::paused().into()), ..config.clone() };
             assert_eq!(layer(limited).await, Layer::Limiter);
-            let bulkhead = bulkhead::Config { permits: 1, waiters_max: 0 };
+            let bulkhead = bulkhead::Config { permits: 1, waiters_max: 0, ..Default::default() };
             let full = part(Config {
                 bulkhead: Some(bulkhead),
                 hedge: Some(Hedge { delay: second / 2, hedges_max: 1 }),

@@ -115,7 +115,8 @@ const CALLERS: usize = 20;
 /// A bulkhead: some are at work, some wait, the rest are turned away.
 pub(super) async fn at_once(cx: &Context) -> anyhow::Result<()> {
     let rt = &cx.rt;
-    let bulkhead = Bulkhead::new(rt, bulkhead::Config { permits: PERMITS, waiters_max: WAITERS })?;
+    let bulkhead =
+        Bulkhead::new(rt, bulkhead::Config { permits: PERMITS, waiters_max: WAITERS, ..Default::default() })?;
     let callers = (0..CALLERS).map(|_| {
         let bulkhead = &bulkhead;
         async move {

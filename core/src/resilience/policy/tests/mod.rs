@@ -42,7 +42,7 @@ fn breaker(rt: &Rt, failures: u32) -> CircuitBreaker {
 }
 
 fn bulkhead(rt: &Rt, permits: usize, waiters_max: usize) -> Bulkhead {
-    Bulkhead::new(rt, bulkhead::Config { permits, waiters_max }).expect("a good config")
+    Bulkhead::new(rt, bulkhead::Config { permits, waiters_max, ..Default::default() }).expect("a good config")
 }
 
 fn limiter(rt: &Rt, per_second: u32) -> RateLimiter {
