@@ -270,12 +270,7 @@ impl Rt {
 
     pub(crate) fn report_panic(&self, panic: &Panic) {
         self.0.unobserved_panics.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(
-            name: "seaworthy.rt.panic",
-            task = panic.task(),
-            message = panic.message(),
-            "a panic that no handle was left to take"
-        );
+        panic.log();
         self.runtime().unobserved_panic(panic);
     }
 }

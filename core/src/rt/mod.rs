@@ -36,6 +36,7 @@ mod tests;
 mod timeout;
 #[cfg(feature = "tokio-io")]
 pub mod tokio_io;
+mod wakers;
 
 pub use cancel::{CancelOnDrop, CancelToken, Cancelled};
 pub use connect::{Endpoint, ParseEndpointError};
@@ -56,3 +57,6 @@ pub use sleep::Sleep;
 pub(crate) use task::thread_token;
 pub use task::{Cancel, Task};
 pub use timeout::{Elapsed, Timeout};
+#[cfg(test)]
+pub(crate) use wakers::strangers;
+pub(crate) use wakers::{Place, Wakers, poll_locked, wake_each, wake_unreported};
