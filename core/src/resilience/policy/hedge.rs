@@ -14,6 +14,7 @@ use super::{
     stats::count,
 };
 use crate::{
+    ConfigError,
     resilience::{
         Attempt, budget,
         retry::{Classify, Ending, Verdict},
@@ -42,6 +43,18 @@ pub struct Hedge {
 impl Default for Hedge {
     fn default() -> Self {
         Self { delay: Duration::from_secs(1), hedges_max: 1 }
+    }
+}
+
+impl Hedge {
+    /// `limit` is the shortest time limit around it, `allowed` says so.
+    pub(super) fn check(&self, limit: Option<Duration>, allowed: &'static str) -> Result<(), ConfigError> {
+        let Self { delay, hedges_max } = *self;
+        if hedges_max > 0 && (delay.is_zero() || limit.is_some_and(|limit| delay >= limit)) {
+            let delay = format_args!("{delay:?}");
+            return Err(ConfigError::new("resilience::policy::Hedge::delay", delay, allowed));
+        }
+        Ok(())
     }
 }
 
