@@ -17,5 +17,7 @@ pub mod wait;
 #[cfg(test)]
 mod auto_traits;
 mod config_error;
+#[cfg(test)]
+mod error_chains;
 
 pub use config_error::ConfigError;
