@@ -14,6 +14,7 @@ pub mod breaker;
 pub mod budget;
 pub mod orchestrator;
 pub mod policy;
+mod registry;
 pub mod retry;
 #[cfg(feature = "tower")]
 pub mod tower;
