@@ -16,6 +16,8 @@ pub mod orchestrator;
 pub mod policy;
 mod registry;
 pub mod retry;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tower")]
 pub mod tower;
 

@@ -19,6 +19,8 @@ mod cancel;
 pub mod conformance;
 mod connect;
 mod coop;
+#[cfg(test)]
+mod counting;
 mod handle;
 mod interval;
 mod join_error;
@@ -41,6 +43,8 @@ mod wakers;
 pub use cancel::{CancelOnDrop, CancelToken, Cancelled};
 pub use connect::{Endpoint, ParseEndpointError};
 pub use coop::{Coop, yield_now};
+#[cfg(test)]
+pub(crate) use counting::counting;
 pub use futures::future::BoxFuture;
 pub use handle::Rt;
 pub use interval::{Interval, MissedTicks};

@@ -202,7 +202,7 @@ fn calls_and_retries_in_flight_are_given_back() {
             policy.call(move |attempt| {
                 let repeats = attempt.number() > 1 || attempt.hedge() > 0;
                 let alive = repeats.then(|| running.alive());
-                assert!(running.number() as u32 <= seen.stats().retries_in_flight, "each has leave");
+                assert!(running.number() <= seen.stats().retries_in_flight, "each has leave");
                 let answer = after(rt, number % 5, Err::<(), _>(()));
                 async move {
                     let _alive = alive;
