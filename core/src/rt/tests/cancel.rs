@@ -235,3 +235,38 @@ fn the_waker_of_the_last_poll_is_woken_and_of_the_dropped_none() {
     token.cancel();
     assert_eq!((old.load(Ordering::Relaxed), new.load(Ordering::Relaxed)), (0, 1));
 }
+
+#[test]
+fn a_future_that_is_dropped_leaves_no_waker_behind() {
+    run(1, |rt| async move {
+        let (token, scope, woken) = (CancelToken::new(), Scope::new(&rt), Arc::default());
+        scope.spawn("child", pending());
+        {
+            let waker = counting(&woken);
+            let cx = &mut Context::from_waker(&waker);
+            let (mut cancelled, mut join) = (token.cancelled(), Box::pin(scope.join()));
+            assert!(cancelled.poll_unpin(cx).is_pending() && join.poll_unpin(cx).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&woken), 1);
+    });
+}
+
+#[test]
+fn a_cancel_on_another_thread_is_never_missed() {
+    let tokens: Vec<_> = (0..1_000).map(|_| CancelToken::new()).collect();
+    let waiting = AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for (number, token) in tokens.iter().enumerate() {
+                while waiting.load(Ordering::Acquire) <= number {
+                    std::thread::yield_now();
+                }
+                token.cancel();
+            }
+        });
+        for token in &tokens {
+            waiting.fetch_add(1, Ordering::Release);
+            futures::executor::block_on(token.cancelled());
+        }
+    });
+}

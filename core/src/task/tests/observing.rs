@@ -166,3 +166,22 @@ fn a_waker_that_panics_leaves_nobody_asleep() {
     });
     assert!(ended.expect_err("it is reported").to_string().contains("not now"));
 }
+
+#[test]
+fn whoever_no_longer_waits_leaves_no_waker_behind() {
+    testing::run(1, |rt| async move {
+        let config = Config { concurrency: 1, pending_max: 1, ..Config::default() };
+        let (tasks, woken) = (TaskManager::new(&rt, config).unwrap(), Arc::default());
+        tasks.submit("running", sleeper(&rt, 9));
+        tasks.submit("pending", async {});
+        {
+            let waker = counting(&woken);
+            let cx = &mut Context::from_waker(&waker);
+            let (mut idle, mut waits, mut events) =
+                (Box::pin(tasks.idle()), Box::pin(tasks.reserve(0)), tasks.events());
+            assert!(idle.poll_unpin(cx).is_pending() && waits.poll_unpin(cx).is_pending());
+            assert!(events.poll_next_unpin(cx).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&woken), 1);
+    });
+}
