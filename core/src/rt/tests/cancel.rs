@@ -253,7 +253,7 @@ fn a_future_that_is_dropped_leaves_no_waker_behind() {
 
 #[test]
 fn a_cancel_on_another_thread_is_never_missed() {
-    let tokens: Vec<_> = (0..1_000).map(|_| CancelToken::new()).collect();
+    let tokens: Vec<_> = (0..5_000).map(|_| CancelToken::new()).collect();
     let waiting = AtomicUsize::new(0);
     std::thread::scope(|threads| {
         threads.spawn(|| {
