@@ -32,6 +32,10 @@ pub struct Reservation<'a> {
 
 impl Reservation<'_> {
     /// As [`TaskManager::submit`](super::TaskManager::submit), in the reserved place: it is not rejected for lack of room.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit<F>(self, spec: impl Into<Spec>, future: F) -> Job<F::Output>
     where
         F: Future + Send + 'static,
@@ -42,6 +46,10 @@ impl Reservation<'_> {
 
     /// As [`TaskManager::submit_fallible`](super::TaskManager::submit_fallible), in the reserved place: it is not rejected
     /// for lack of room.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit_fallible<F, T, E>(self, spec: impl Into<Spec>, future: F) -> Job<Result<T, E>>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
