@@ -140,6 +140,8 @@ mod tests {
         testing::run(1, |rt| async move {
             let budgets = Budgets::new(&rt, Config::default(), 2).unwrap();
             assert!(budgets.get("a").is_ok() && budgets.get("b").is_ok());
+            let shown = "Budgets { budgets: 2, budgets_max: 2, .. }";
+            assert_eq!(format!("{budgets:?}"), shown, "none of them is asked under the lock of the set");
             let error = budgets.get("c").unwrap_err();
             assert!(error.to_string().starts_with("no retry budget for `c`: there are 2 already"), "{error}");
             let own = Budget::in_flight(&rt, InFlight { retries_min: 7, ..InFlight::default() }).unwrap();

@@ -16,7 +16,7 @@ use tracing::{
 };
 
 use super::{
-    super::{CircuitBreaker, Config, Event, Events, State, Transition, Why},
+    super::{Breakers, CircuitBreaker, Config, Event, Events, State, Transition, Why},
     SECOND, breaker, config, fail, half_open, opened, succeed,
 };
 use crate::{
@@ -200,6 +200,15 @@ fn a_rejection_says_what_where_and_how_long() {
         let _probe = breaker.try_acquire();
         let text = breaker.try_acquire().unwrap_err().to_string();
         assert_eq!(text, "`dependency` was not called: its breaker is half open; come back in 5s");
+    });
+}
+
+#[test]
+fn to_show_a_set_asks_none_of_its_breakers() {
+    testing::run(1, |rt| async move {
+        let breakers = Breakers::new(&rt, config(), 9).unwrap();
+        breakers.get("dependency").unwrap();
+        assert_eq!(format!("{breakers:?}"), "Breakers { breakers: 1, breakers_max: 9, .. }");
     });
 }
 
