@@ -3,7 +3,7 @@
     reason = "a connection moves into its own pool, which the borrow checker cannot follow"
 )]
 
-use std::{process, sync::Arc, task::Waker, thread};
+use std::{process, sync::Arc, task::Waker};
 
 use super::{
     Manager,
@@ -56,20 +56,24 @@ impl<M: Manager> Held<M> {
         let state = unsafe { &(*inner).state };
         let mut locked = state.lock();
         // Behind the guard, so that a panic ends the process before the guard touches a pool that may be gone.
-        let _never_unwinds = Abort;
+        let mut abort = Abort { is_armed: true };
         let value = put(&mut locked.machine, self);
+        abort.is_armed = false;
+        drop(abort);
         drop(locked);
         value
     }
 }
 
-/// Ends the process if it is dropped by a panic.
-struct Abort;
+/// Ends the process if it is dropped armed: by a panic, and not because the thread unwinds from one already.
+struct Abort {
+    is_armed: bool,
+}
 
 impl Drop for Abort {
     #[inline]
     fn drop(&mut self) {
-        if thread::panicking() {
+        if self.is_armed {
             process::abort();
         }
     }
