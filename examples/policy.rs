@@ -44,7 +44,10 @@ async fn trade(rt: &Rt) -> anyhow::Result<()> {
         .deadline(Duration::from_millis(80))
         .retry(Retry::new(rt, retry)?.budget(Budget::new(rt, budget::Config::default())?))
         .breaker(CircuitBreaker::new(rt, "bank", breaker)?)
-        .bulkhead(Bulkhead::new(rt, bulkhead::Config { permits: 10, waiters_max: 100 })?)
+        .bulkhead(Bulkhead::new(
+            rt,
+            bulkhead::Config { permits: 10, waiters_max: 100, ..Default::default() },
+        )?)
         .limiter(RateLimiter::new(rt, Quota::per_second(1000).burst(10))?)
         .attempt_timeout(Duration::from_millis(20));
     let yesterday = bank.clone().fallback(|error: PolicyError<io::Error>| async move {

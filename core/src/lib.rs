@@ -18,5 +18,9 @@ pub mod wait;
 mod auto_traits;
 mod canary;
 mod config_error;
+#[cfg(test)]
+mod error_chains;
+#[cfg(test)]
+mod test_support;
 
 pub use config_error::ConfigError;

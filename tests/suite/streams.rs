@@ -7,6 +7,7 @@ use seaworthy::{
 };
 
 const SOURCES: usize = 16;
+const QUIET: usize = 63 - SOURCES / 2;
 const ITEMS: u64 = 2_000;
 
 /// Sends numbers from a thread that is no task's.
@@ -27,7 +28,11 @@ fn feed(rt: &Rt, buffer: usize) -> mpsc::Receiver<u64> {
 }
 
 async fn merging(rt: Rt) {
-    let mut merged: Merge<usize, _> = (0..SOURCES).map(|key| (key, feed(&rt, key))).collect();
+    // So many quiet ones before them that some have a bit for their wakes and some are listed.
+    let (senders, quiet): (Vec<_>, Vec<_>) = (0..QUIET).map(|_| mpsc::channel(0)).unzip();
+    let mut merged: Merge<usize, _> =
+        quiet.into_iter().enumerate().map(|(n, quiet)| (SOURCES + n, quiet)).collect();
+    merged.extend((0..SOURCES).map(|key| (key, feed(&rt, key))));
     let mut next = [0; SOURCES];
     let mut ended = [false; SOURCES];
     let mut events = 0_usize;
@@ -40,6 +45,9 @@ async fn merging(rt: Rt) {
             Event::Ended(key) => assert!(!std::mem::replace(&mut ended[key], true)),
             other => panic!("{other:?}"),
         }
+        if ended.iter().all(|ended| *ended) {
+            break;
+        }
         events += 1;
         // Out and in again, while its thread wakes it.
         if events.is_multiple_of(101) {
@@ -50,6 +58,8 @@ async fn merging(rt: Rt) {
         }
     }
     assert_eq!((next, ended), ([ITEMS; SOURCES], [true; SOURCES]));
+    assert_eq!(merged.len(), QUIET);
+    drop(senders);
 }
 
 async fn generating(rt: Rt) {

@@ -1,6 +1,6 @@
 //! One token, without waiting.
 
-use std::{hint::black_box, num::NonZeroU32, time::Duration};
+use std::{hint::black_box, num::NonZeroU32, sync::Barrier, thread, time::Duration};
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, clock::MonotonicClock};
 use seaworthy_core::limit::{KeyedRateLimiter, Quota, RateLimiter, keyed};
@@ -16,7 +16,9 @@ const PLENTY: u32 = 1_000_000_000;
 
 pub(crate) fn run(settings: Settings) -> Vec<Table> {
     let tokio = OnTokio::current_thread();
-    vec![through(settings, &tokio), refused(settings, &tokio), keyed(settings, &tokio)]
+    // The one on two threads first: the others pin this one.
+    let by_two = keyed(settings, &tokio, 2);
+    vec![through(settings, &tokio), refused(settings, &tokio), keyed(settings, &tokio, 1), by_two]
 }
 
 fn through(settings: Settings, tokio: &OnTokio) -> Table {
@@ -74,7 +76,7 @@ fn refused(settings: Settings, tokio: &OnTokio) -> Table {
         .run(settings)
 }
 
-fn keyed(settings: Settings, tokio: &OnTokio) -> Table {
+fn keyed(settings: Settings, tokio: &OnTokio, threads: usize) -> Table {
     let times = settings.size(1_000_000);
     let keys = settings.size(10_000) as u64;
     let plenty = NonZeroU32::new(PLENTY).expect("more than none");
@@ -84,15 +86,24 @@ fn keyed(settings: Settings, tokio: &OnTokio) -> Table {
     let governor = DefaultKeyedRateLimiter::keyed(governor::Quota::per_second(plenty));
     // A prime apart, so that neighbours do not share a cache line.
     let all = || (0..times as u64).map(|number| number * 7919 % keys);
-    Comparison::new(format!("try_acquire of 1 for one of {keys} keys, let through"), "ns", times)
-        .pinned()
+    let by = if threads == 1 { "" } else { ", by each of two threads" };
+    let title = format!("try_acquire of 1 for one of {keys} keys, let through{by}");
+    let comparison = Comparison::new(title, "ns", times);
+    let comparison = if threads == 1 { comparison.pinned() } else { comparison };
+    comparison
         .ours("KeyedRateLimiter::try_acquire", |meter| {
-            let mut keys = all();
-            repeat(meter, times, || keys.next().is_some_and(|key| ours.try_acquire(&key, 1).is_ok()));
+            repeat_by(meter, threads, times, || {
+                let mut keys = all();
+                let ours = &ours;
+                move || keys.next().is_some_and(|key| ours.try_acquire(&key, 1).is_ok())
+            });
         })
         .peer("governor, check_key", |meter| {
-            let mut keys = all();
-            repeat(meter, times, || keys.next().is_some_and(|key| governor.check_key(&key).is_ok()));
+            repeat_by(meter, threads, times, || {
+                let mut keys = all();
+                let governor = &governor;
+                move || keys.next().is_some_and(|key| governor.check_key(&key).is_ok())
+            });
         })
         .note(CLOCKS)
         .run(settings)
@@ -104,4 +115,29 @@ const CLOCKS: &str =
 fn repeat(meter: &mut Meter, times: usize, mut once: impl FnMut() -> bool) {
     let expected = meter.time(|| (0..times).filter(|_| once()).count());
     assert_eq!(expected, times, "each time as expected");
+}
+
+/// As [`repeat`], by each of so many threads at the same time.
+fn repeat_by<O: FnMut() -> bool>(
+    meter: &mut Meter,
+    threads: usize,
+    times: usize,
+    start: impl Fn() -> O + Sync,
+) {
+    if threads == 1 {
+        return repeat(meter, times, start());
+    }
+    let barrier = Barrier::new(threads + 1);
+    thread::scope(|scope| {
+        let work = || {
+            let mut once = start();
+            barrier.wait();
+            let expected = (0..times).filter(|_| once()).count();
+            barrier.wait();
+            assert_eq!(expected, times, "each time as expected");
+        };
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
+        barrier.wait();
+        meter.time(|| barrier.wait());
+    });
 }

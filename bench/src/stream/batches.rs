@@ -67,6 +67,9 @@ where
         .reference("ready_chunks of futures", move |meter| {
             time(meter, runtime, items, source, |source| source.ready_chunks(ITEMS_MAX));
         })
+        .reference("the source alone, item by item", move |meter| {
+            time(meter, runtime, items, source, |source| futures::StreamExt::map(source, |item| [item]));
+        })
         .note("`chunks` and `ready_chunks` have no clock.")
         .run(settings)
 }
@@ -78,15 +81,15 @@ fn time<S, B>(
     source: impl Fn(u64) -> (S, BoxFuture<'static, ()>),
     batches: impl Fn(S) -> B,
 ) where
-    B: Stream<Item = Vec<u64>> + Send + Unpin + 'static,
+    B: Stream<Item: AsRef<[u64]>> + Send + Unpin + 'static,
 {
     let (source, producer) = source(items as u64);
     let mut batches = batches(source);
     let consumer = async move {
         let (mut count, mut sum) = (0, 0);
         while let Some(batch) = futures::StreamExt::next(&mut batches).await {
-            count += batch.len();
-            sum += batch.iter().sum::<u64>();
+            count += batch.as_ref().len();
+            sum += batch.as_ref().iter().sum::<u64>();
         }
         (count, sum)
     };

@@ -17,7 +17,8 @@ use crate::time::Deadline;
 pub struct Acquire {
     /// Until when it is worth waiting. Default: `None`, for ever.
     pub deadline: Option<Deadline>,
-    /// Higher goes first, however long others have waited, so low priorities may starve. Default: 0. Equal priorities go
-    /// first come, first served.
+    /// Higher goes first: as if one had come earlier by the `ageing_step` of the config for each point, so that nobody
+    /// waits for ever; or, without ageing, however long others have waited. Default: 0. Equal priorities go first come,
+    /// first served.
     pub priority: i32,
 }

@@ -12,13 +12,15 @@
 //! # Events
 //!
 //! For debugging: `seaworthy.limit.refused`, `seaworthy.limit.timed_out`, `seaworthy.limit.keys_full`,
-//! `seaworthy.bulkhead.queue_full`, `seaworthy.bulkhead.timed_out`. A `try_acquire` of a limiter says nothing.
+//! `seaworthy.bulkhead.queue_full`, `seaworthy.bulkhead.timed_out`, `seaworthy.bulkhead.handover_missed`. A `try_acquire`
+//! of a limiter says nothing.
 
 pub mod bulkhead;
 pub mod keyed;
 pub mod rate;
 
 mod acquire;
+mod order;
 mod quota;
 mod throttle;
 mod wake;

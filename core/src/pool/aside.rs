@@ -4,12 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 
-use super::{
-    Info, Manager,
-    connect::DROP_OF_ERROR,
-    driver::{Conn, Inner},
-    stats::Reason,
-};
+use super::{Info, Manager, connect::DROP_OF_ERROR, driver::Inner, held::Conn, stats::Reason};
 
 /// A connection that is neither lent nor idle for a while, and counts as `checking`. If it is not put back it is dropped,
 /// and its place is free.
@@ -34,7 +29,7 @@ impl<M: Manager> Aside<M> {
     pub(super) async fn reset(mut self) {
         let inner = Arc::clone(&self.inner);
         let Some(connection) = self.connection.as_deref_mut() else { return };
-        let reset = async { inner.manager.reset(connection).await };
+        let reset = async { inner.manager.reset(&mut connection.connection).await };
         let has_passed = passes(&inner, "Manager::reset", inner.limits.check, reset).await;
         self.end(has_passed, Reason::ResetFailed);
     }
@@ -43,7 +38,7 @@ impl<M: Manager> Aside<M> {
     pub(super) async fn check(mut self) {
         let inner = Arc::clone(&self.inner);
         let Some(connection) = self.connection.as_deref_mut() else { return };
-        let check = async { inner.manager.check(connection).await };
+        let check = async { inner.manager.check(&mut connection.connection).await };
         let has_passed = passes(&inner, "Manager::check", inner.limits.check, check).await;
         self.end(has_passed, Reason::CheckFailed);
     }
@@ -66,7 +61,7 @@ impl<M: Manager> Aside<M> {
         let mut aside = Self::new(inner, index, connection, Reason::Panicked);
         aside.in_task = false;
         let Some(connection) = aside.connection.as_deref_mut() else { return };
-        let reason = (!stays(connection, info)).then_some(Reason::Discarded);
+        let reason = (!stays(&mut connection.connection, info)).then_some(Reason::Discarded);
         if let Some(connection) = aside.connection.take() {
             let now = inner.now();
             inner.change(|state, effects| state.machine.put_back(now, index, connection, reason, effects));

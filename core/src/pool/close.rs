@@ -2,10 +2,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 
-use super::{
-    Manager,
-    driver::{Conn, Inner},
-};
+use super::{Manager, driver::Inner, held::Conn};
 
 /// A connection on its way out. Its place in the pool is free when it is gone, however it goes.
 pub(super) struct Leaving<M: Manager> {
@@ -35,7 +32,8 @@ impl<M: Manager> Leaving<M> {
 }
 
 async fn goodbye<M: Manager>(inner: &Inner<M>, connection: Conn<M>) {
-    let goodbye = AssertUnwindSafe(async move { inner.manager.close(*connection).await }).catch_unwind();
+    let goodbye =
+        AssertUnwindSafe(async move { inner.manager.close(connection.connection).await }).catch_unwind();
     let mut goodbye = Box::pin(goodbye);
     let ended = match inner.limits.close {
         None => Ok(goodbye.as_mut().await),

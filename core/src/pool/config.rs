@@ -58,7 +58,8 @@ pub struct Config {
     /// How often a connection is lent; 0 is as often as one likes. Default: 0.
     pub uses_max: u64,
     /// How many may wait for a connection at once, at least 1; a [`get`](super::Pool::get) beyond fails at once. Whoever had
-    /// a place and whose connection failed its check comes back beyond it. Default: 10,000, some 200 bytes each.
+    /// a place and whose connection failed its check comes back beyond it. Whoever is late counts until it is polled or
+    /// dropped. Default: 10,000, some 200 bytes each.
     pub waiters_max: usize,
     /// Which idle connection is lent first. Default: [`Order::Lifo`].
     pub order: Order,

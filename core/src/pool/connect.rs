@@ -5,7 +5,7 @@ use std::{
 
 use futures::FutureExt;
 
-use super::{ConnectError, Manager, driver::Inner};
+use super::{ConnectError, Manager, driver::Inner, held::Held};
 
 /// Whose panic it is said to be.
 pub(super) const DROP_OF_ERROR: &str = "the drop of a Manager::Error";
@@ -32,7 +32,7 @@ impl<M: Manager> Connecting<M> {
         let (inner, index, now) = (&self.inner, self.index, self.inner.now());
         match connected {
             Ok(connection) => {
-                let connection = Box::new(connection);
+                let connection = Held::new(inner, index, connection);
                 let solved = inner.change(|state, effects| {
                     state.machine.connected(now, index, connection, effects);
                     state.last_error.take()

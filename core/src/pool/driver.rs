@@ -13,7 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use event_listener::Event;
 use parking_lot::Mutex;
 use slab::Slab;
 
@@ -23,15 +22,18 @@ use super::{
     close::Leaving,
     config::limit,
     connect::Connecting,
-    state::{Departure, Effects, Leak, Machine, NEVER, Now, nanos},
+    held::Conn,
+    state::{self, Departure, Effects, Leak, NEVER, Now, nanos},
     stats::Reason,
+    wake::wake_all,
+    watch::Watchers,
 };
 use crate::{
     rt::{Panic, Rt, Scope, Task},
     time::{DeadlineExceeded, Shown},
 };
 
-pub(super) type Conn<M> = Box<<M as Manager>::Connection>;
+pub(super) type Machine<M> = state::Machine<Conn<M>, Waker>;
 pub(super) type Changes<M> = Effects<Conn<M>, Waker>;
 
 /// What a pool, its leases and its tasks share.
@@ -45,22 +47,19 @@ pub(super) struct Inner<M: Manager> {
     pub(super) rt: Rt,
     pub(super) manager: M,
     pub(super) limits: Limits,
-    /// The maintenance task is needed earlier than it knows.
-    pub(super) nudge: Event,
-    /// The counts have changed, for those in [`State::watchers`].
-    pub(super) changed: Event,
     pub(super) connects: Scope,
     pub(super) maintenance: Mutex<Option<Task<()>>>,
 }
 
 pub(super) struct State<M: Manager> {
-    pub(super) machine: Machine<Conn<M>, Waker>,
+    pub(super) machine: Machine<M>,
     /// Why the last connect failed, if none has succeeded since.
     pub(super) last_error: Option<Arc<ConnectError<M::Error>>>,
     /// The last that was fatal, for those who were told and have not been polled since.
     pub(super) fatal_error: Option<Arc<ConnectError<M::Error>>>,
-    /// How many watch [`Inner::changed`].
-    pub(super) watchers: usize,
+    pub(super) watchers: Watchers,
+    /// The maintenance task, while it sleeps.
+    pub(super) maintainer: Option<Waker>,
     /// How many open connections are asked for by those who warm the pool.
     pub(super) warmers: Slab<usize>,
 }
@@ -80,6 +79,14 @@ pub(super) struct Limits {
     pub(super) close: Option<Duration>,
 }
 
+impl<M: Manager> State<M> {
+    /// The maintenance task, if it sleeps and is needed earlier than it knows.
+    #[inline]
+    pub(super) fn nudge(&mut self) -> Option<Waker> {
+        if self.machine.is_earlier() { self.maintainer.take() } else { None }
+    }
+}
+
 impl<M: Manager> Inner<M> {
     pub(super) fn new(rt: &Rt, manager: M, config: &Config) -> Self {
         let epoch = rt.now();
@@ -87,7 +94,8 @@ impl<M: Manager> Inner<M> {
             machine: Machine::new(epoch, config, rt.rng("pool")),
             last_error: None,
             fatal_error: None,
-            watchers: 0,
+            watchers: Watchers::default(),
+            maintainer: None,
             warmers: Slab::new(),
         };
         let limits = Limits {
@@ -104,8 +112,6 @@ impl<M: Manager> Inner<M> {
             rt: rt.clone(),
             manager,
             limits,
-            nudge: Event::new(),
-            changed: Event::new(),
             connects: Scope::new(rt),
             maintenance: Mutex::new(None),
         }
@@ -129,17 +135,13 @@ impl<M: Manager> Inner<M> {
         let mut effects = Effects::default();
         let mut state = self.state.lock();
         let value = change(&mut state, &mut effects);
-        let nudge = state.machine.take_earlier();
-        let watched = effects.changed && state.watchers > 0;
+        let nudged = state.nudge();
+        let told = if effects.changed { state.watchers.tell() } else { Vec::new() };
         self.is_busy.store(state.machine.is_busy(), Ordering::Relaxed);
         drop(state);
-        if nudge {
-            self.nudge.notify(usize::MAX);
-        }
-        if watched {
-            self.changed.notify(usize::MAX);
-        }
+        let wakers = effects.take_wakers();
         self.carry_out(effects);
+        wake_all(wakers.chain(nudged).chain(told));
         value
     }
 
@@ -160,9 +162,6 @@ impl<M: Manager> Inner<M> {
                 "a connection that was held for suspiciously long came back"
             );
         }
-        for waker in effects.take_wakers() {
-            self.quietly("a waker", || waker.wake());
-        }
     }
 
     fn depart(self: &Arc<Self>, departure: Departure<Conn<M>>) {
@@ -178,51 +177,52 @@ impl<M: Manager> Inner<M> {
 
     /// A connection comes back.
     #[inline]
-    pub(super) fn take_back(self: &Arc<Self>, index: usize, mut connection: Conn<M>) {
+    pub(super) fn take_back(mut held: Conn<M>) {
         if thread::panicking() {
             // What its holder was doing with it is half done.
-            return self.give_up(index, connection, Some(Reason::Panicked));
+            return Self::give_up(held, Some(Reason::Panicked));
         }
-        match self.look_over(&mut connection) {
+        match held.inner.look_over(&mut held.connection) {
             Condition::Good => {}
-            Condition::Dirty => return self.reset(index, connection),
-            Condition::Broken => return self.give_up(index, connection, Some(Reason::Broken)),
+            Condition::Dirty => return Self::reset(held),
+            Condition::Broken => return Self::give_up(held, Some(Reason::Broken)),
         }
-        if self.is_busy.load(Ordering::Relaxed) {
-            return self.hand_on(index, connection);
+        if held.inner.is_busy.load(Ordering::Relaxed) {
+            return Self::hand_on(held);
         }
-        let kept = self.state.lock().machine.keep(index, connection);
-        if let Err(connection) = kept {
-            self.give_up(index, connection, None);
+        if let Err(held) = held.keep() {
+            Self::give_up(held, None);
         }
     }
 
     /// A connection comes back for somebody who waits.
     #[inline(never)]
-    fn hand_on(self: &Arc<Self>, index: usize, connection: Conn<M>) {
-        let now = self.rt.now();
-        let handed = self.state.lock().machine.pass_on(now, index, connection);
-        match handed {
-            Ok(waker) => waker.into_iter().for_each(|waker| self.quietly("a waker", || waker.wake())),
-            Err(connection) => self.give_up(index, connection, None),
+    fn hand_on(held: Conn<M>) {
+        let now = held.inner.now();
+        match held.pass_on(now) {
+            // The pool may be gone from here on.
+            Ok(waker) => wake_all(waker),
+            Err(held) => Self::give_up(held, None),
         }
     }
 
     /// A connection comes back for somebody who waits, or is of no more use.
     #[inline(never)]
-    pub(super) fn give_up(self: &Arc<Self>, index: usize, connection: Conn<M>, reason: Option<Reason>) {
-        let now = self.now();
-        self.change(|state, effects| state.machine.give_back(now, index, connection, reason, effects));
+    pub(super) fn give_up(held: Conn<M>, reason: Option<Reason>) {
+        let (inner, index) = (Arc::clone(&held.inner), held.index);
+        let now = inner.now();
+        inner.change(|state, effects| state.machine.give_back(now, index, held, reason, effects));
     }
 
     /// A connection comes back and has to be reset before it is lent again.
     #[cold]
-    fn reset(self: &Arc<Self>, index: usize, connection: Conn<M>) {
-        let now = self.now();
-        let begun = self.change(|state, effects| state.machine.begin_reset(now, index, connection, effects));
-        if let Some(connection) = begun {
-            let aside = Aside::new(self, index, connection, Reason::ResetFailed);
-            self.rt.spawn("pool.reset", aside.reset()).detach();
+    fn reset(held: Conn<M>) {
+        let (inner, index) = (Arc::clone(&held.inner), held.index);
+        let now = inner.now();
+        let begun = inner.change(|state, effects| state.machine.begin_reset(now, index, held, effects));
+        if let Some(held) = begun {
+            let aside = Aside::new(&inner, index, held, Reason::ResetFailed);
+            inner.rt.spawn("pool.reset", aside.reset()).detach();
         }
     }
 

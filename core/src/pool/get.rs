@@ -14,9 +14,11 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{
     AcquireError, Lease, Manager, Phase,
     aside::passes,
-    driver::{Changes, Conn, Inner, State},
+    driver::{Changes, Inner, State},
+    held::Conn,
     state::{Claim, Enter, NEVER, Now, Request},
     stats::Reason,
+    wake::wake_all,
 };
 use crate::{
     time::{Deadline, DeadlineExceeded},
@@ -108,7 +110,7 @@ impl<'a, M: Manager> Get<'a, M> {
         let request = &mut self.request;
         let entered = inner.change(|state, effects| state.machine.enter(now, request, &mut waker, effects));
         ControlFlow::Break(match entered {
-            Enter::Leased(index, connection) => self.leased(index, connection),
+            Enter::Leased(connection) => leased(connection),
             Enter::Check(index, connection) => {
                 self.check_first(now, index, connection);
                 return ControlFlow::Continue(());
@@ -132,11 +134,9 @@ impl<'a, M: Manager> Get<'a, M> {
     fn line_up(&mut self, now: Now, waker: &mut Option<Waker>) -> Option<Place> {
         let mut state = self.inner.state.lock();
         let place = state.machine.line_up(now, &mut self.request, waker)?;
-        let is_nudged = state.machine.take_earlier();
+        let nudged = state.nudge();
         drop(state);
-        if is_nudged {
-            self.inner.nudge.notify(usize::MAX);
-        }
+        wake_all(nudged);
         Some(place)
     }
 
@@ -154,7 +154,7 @@ impl<'a, M: Manager> Get<'a, M> {
             claim = inner.state.lock().machine.claim(place, &mut spare, is_current);
         }
         ControlFlow::Break(match claim {
-            Claim::Leased(index, connection) => self.leased(index, connection),
+            Claim::Leased(connection) => leased(connection),
             Claim::Wait(place) | Claim::Stale(place) => {
                 self.stage = Stage::Waiting(place);
                 Poll::Pending
@@ -188,7 +188,7 @@ impl<'a, M: Manager> Get<'a, M> {
             state.machine.checked(now, index, connection, effects)
         };
         match inner.change(checked) {
-            Some(connection) => ControlFlow::Break(self.leased(index, connection)),
+            Some(connection) => ControlFlow::Break(leased(connection)),
             None => ControlFlow::Continue(()),
         }
     }
@@ -217,11 +217,10 @@ impl<'a, M: Manager> Get<'a, M> {
         let is_earlier = self.until().is_some_and(|until| until <= self.request.deadline);
         self.deadline.as_ref().filter(|_| is_earlier)?.check().err()
     }
+}
 
-    #[inline]
-    fn leased(&mut self, index: usize, connection: Conn<M>) -> Poll<Acquired<M>> {
-        Poll::Ready(Ok(Lease::new(self.inner, index, connection)))
-    }
+fn leased<M: Manager>(connection: Conn<M>) -> Poll<Acquired<M>> {
+    Poll::Ready(Ok(Lease::new(connection)))
 }
 
 async fn check<M: Manager>(
@@ -229,7 +228,7 @@ async fn check<M: Manager>(
     mut connection: Conn<M>,
     limit: Option<Duration>,
 ) -> Checked<M> {
-    let check = async { inner.manager.check(&mut connection).await };
+    let check = async { inner.manager.check(&mut connection.connection).await };
     let has_passed = passes(&inner, "Manager::check", limit, check).await;
     (connection, has_passed)
 }
@@ -242,8 +241,8 @@ impl<M: Manager> Future for Get<'_, M> {
         let this = self.get_mut();
         if this.request.key.is_none() && !this.inner.is_busy.load(Ordering::Relaxed) {
             let taken = this.inner.state.lock().machine.take(this.called, this.tick, this.request.holder);
-            if let Some((index, connection)) = taken {
-                return this.leased(index, connection);
+            if let Some(connection) = taken {
+                return Poll::Ready(Ok(Lease::new(connection)));
             }
         }
         this.poll_slowly(cx)

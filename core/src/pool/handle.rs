@@ -4,8 +4,9 @@ use super::{
     Acquire, CloseReport, Config, Get, Info, Lease, Manager, Stats, TryGetError, WarmError,
     aside::Aside,
     config::MAX_MAX,
-    driver::{Inner, State},
+    driver::Inner,
     maintenance,
+    watch::{Warming, Watching},
 };
 use crate::{ConfigError, rt::Rt};
 
@@ -151,9 +152,8 @@ impl<M: Manager> Pool<M> {
     pub fn try_get(&self) -> Result<Lease<M>, TryGetError> {
         let (inner, holder) = (self.inner(), Location::caller());
         let now = inner.now();
-        let (index, connection) =
-            inner.change(|state, effects| state.machine.try_take(now, holder, effects))?;
-        Ok(Lease::new(inner, index, connection))
+        let connection = inner.change(|state, effects| state.machine.try_take(now, holder, effects))?;
+        Ok(Lease::new(connection))
     }
 
     /// Opens connections until `count` are open, or as many as may be; those that are leased count.
@@ -168,12 +168,12 @@ impl<M: Manager> Pool<M> {
     pub async fn warm(&self, count: usize) -> Result<(), WarmError<M::Error>> {
         // First of all: a connect that fails on another thread as soon as it is begun is not missed.
         let mut failures = self.stats().connect_failures;
-        let warming = Warming::start(self.inner(), count);
+        let inner = self.inner();
+        let watching = Watching::start(inner);
+        let _warming = Warming::start(inner, count);
         loop {
-            // Listen first and look then: a change in between is not missed.
-            let changed = warming.inner.changed.listen();
             let (open, stats, last_error) = {
-                let state = warming.inner.state.lock();
+                let state = inner.state.lock();
                 (state.machine.open(), state.machine.stats(), state.last_error.clone())
             };
             if open >= count.min(stats.max) {
@@ -186,7 +186,7 @@ impl<M: Manager> Pool<M> {
             if let Some(source) = last_error.filter(|_| is_new) {
                 return Err(WarmError::Connect { open, wanted: count, source });
             }
-            changed.await;
+            watching.changed().await;
         }
     }
 
@@ -263,18 +263,12 @@ impl<M: Manager> Pool<M> {
         let watching = Watching::start(inner);
         inner.close_now();
         let all_gone = async {
-            loop {
-                // Listen first and look then: a change in between is not missed.
-                let changed = inner.changed.listen();
-                if inner.state.lock().machine.is_empty() {
-                    return;
-                }
-                changed.await;
+            while !inner.state.lock().machine.is_empty() {
+                watching.changed().await;
             }
         };
         // What is left is in the report.
         let _elapsed = inner.rt.timeout(grace, all_gone).await;
-        drop(watching);
         let now = inner.now();
         let state = inner.state.lock();
         let stats = state.machine.stats();
@@ -316,54 +310,4 @@ impl<M: Manager> fmt::Debug for Pool<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool").field("stats", &self.stats()).finish_non_exhaustive()
     }
-}
-
-/// Asks to be told of changes, as long as it lives.
-struct Watching<'a, M: Manager>(&'a Inner<M>);
-
-impl<'a, M: Manager> Watching<'a, M> {
-    fn start(inner: &'a Inner<M>) -> Self {
-        inner.state.lock().watchers += 1;
-        Self(inner)
-    }
-}
-
-impl<M: Manager> Drop for Watching<'_, M> {
-    fn drop(&mut self) {
-        self.0.state.lock().watchers -= 1;
-    }
-}
-
-/// Asks for open connections, as long as it lives.
-struct Warming<'a, M: Manager> {
-    inner: &'a Arc<Inner<M>>,
-    number: usize,
-    _watching: Watching<'a, M>,
-}
-
-impl<'a, M: Manager> Warming<'a, M> {
-    fn start(inner: &'a Arc<Inner<M>>, count: usize) -> Self {
-        let watching = Watching::start(inner);
-        let now = inner.now();
-        let number = inner.change(|state, effects| {
-            let number = state.warmers.insert(count);
-            state.machine.warm(now, most(state), effects);
-            number
-        });
-        Self { inner, number, _watching: watching }
-    }
-}
-
-impl<M: Manager> Drop for Warming<'_, M> {
-    fn drop(&mut self) {
-        let now = self.inner.now();
-        self.inner.change(|state, effects| {
-            state.warmers.try_remove(self.number);
-            state.machine.warm(now, most(state), effects);
-        });
-    }
-}
-
-fn most<M: Manager>(state: &State<M>) -> usize {
-    state.warmers.iter().map(|(_, count)| *count).max().unwrap_or(0)
 }

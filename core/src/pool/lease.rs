@@ -1,12 +1,12 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut},
-    sync::Arc,
 };
 
 use super::{
     Info, Manager,
-    driver::{Conn, Inner},
+    driver::Inner,
+    held::{Conn, Held},
     stats::Reason,
 };
 
@@ -21,38 +21,37 @@ use super::{
 /// exchange may be in it. The connection is dropped, and its place serves the next.
 #[must_use = "dropping a lease gives the connection back"]
 pub struct Lease<M: Manager> {
-    inner: Arc<Inner<M>>,
-    index: usize,
     /// There until the lease ends.
-    connection: Option<Conn<M>>,
+    held: Option<Conn<M>>,
 }
 
 impl<M: Manager> Lease<M> {
     #[inline]
-    pub(super) fn new(inner: &Arc<Inner<M>>, index: usize, connection: Conn<M>) -> Self {
-        Self { inner: Arc::clone(inner), index, connection: Some(connection) }
+    pub(super) fn new(held: Conn<M>) -> Self {
+        Self { held: Some(held) }
     }
 
     /// Gives the connection up: it is [closed](Manager::close) and not lent again.
     pub fn discard(mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.inner.give_up(self.index, connection, Some(Reason::Discarded));
+        if let Some(held) = self.held.take() {
+            Inner::give_up(held, Some(Reason::Discarded));
         }
     }
 
     /// How old the connection is and how often it was lent: to prepare one that is new, or to discard one that is worn.
     /// Takes the lock of the pool.
     pub fn info(&self) -> Info {
-        let now = self.inner.now();
-        self.inner.state.lock().machine.info(now, self.index)
+        let Held { inner, index, .. } = &**self.held.as_ref().expect(LEASED);
+        let now = inner.now();
+        inner.state.lock().machine.info(now, *index)
     }
 
     /// Takes the connection out of the pool for good. Its place is free for another.
     pub fn detach(mut self) -> M::Connection {
-        let connection = self.connection.take();
-        let now = self.inner.now();
-        self.inner.change(|state, effects| state.machine.detach(now, self.index, effects));
-        *connection.expect(LEASED)
+        let Held { connection, inner, index } = *self.held.take().expect(LEASED);
+        let now = inner.now();
+        inner.change(|state, effects| state.machine.detach(now, index, effects));
+        connection
     }
 }
 
@@ -63,22 +62,22 @@ impl<M: Manager> Deref for Lease<M> {
 
     #[inline]
     fn deref(&self) -> &M::Connection {
-        self.connection.as_ref().expect(LEASED)
+        &self.held.as_ref().expect(LEASED).connection
     }
 }
 
 impl<M: Manager> DerefMut for Lease<M> {
     #[inline]
     fn deref_mut(&mut self) -> &mut M::Connection {
-        self.connection.as_mut().expect(LEASED)
+        &mut self.held.as_mut().expect(LEASED).connection
     }
 }
 
 impl<M: Manager> Drop for Lease<M> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.inner.take_back(self.index, connection);
+        if let Some(held) = self.held.take() {
+            Inner::take_back(held);
         }
     }
 }

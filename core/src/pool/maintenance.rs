@@ -1,8 +1,9 @@
 use std::{
     future::Future,
-    pin::{Pin, pin},
+    mem,
+    pin::Pin,
     sync::{Arc, Weak, atomic::Ordering},
-    task::Poll,
+    task::{Context, Poll},
 };
 
 use super::{Manager, driver::Inner};
@@ -33,8 +34,6 @@ async fn maintain<M: Manager>(end: End<M>, rt: Rt) {
     let mut is_due = false;
     loop {
         let Some(inner) = end.0.upgrade() else { return };
-        // Listen first and look then: a nudge in between is not missed.
-        let mut nudged = pin!(inner.nudge.listen());
         if is_due {
             inner.look_after();
         }
@@ -49,7 +48,8 @@ async fn maintain<M: Manager>(end: End<M>, rt: Rt) {
             if is_over(&mut deadline) || is_over(&mut upkeep) {
                 return Poll::Ready(true);
             }
-            nudged.as_mut().poll(cx).map(|()| false)
+            let Some(inner) = end.0.upgrade() else { return Poll::Ready(false) };
+            inner.poll_nudged(cx).map(|()| false)
         })
         .await;
     }
@@ -60,6 +60,18 @@ impl<M: Manager> Inner<M> {
         let mut state = self.state.lock();
         state.machine.take_earlier();
         state.machine.alarms()
+    }
+
+    /// Until it is needed earlier than it knows.
+    fn poll_nudged(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Cloned and dropped without the lock.
+        let mut waker = Some(cx.waker().clone());
+        let mut state = self.state.lock();
+        if state.machine.take_earlier() {
+            return Poll::Ready(());
+        }
+        mem::swap(&mut state.maintainer, &mut waker);
+        Poll::Pending
     }
 
     fn look_after(self: &Arc<Self>) {

@@ -10,22 +10,22 @@
 //! 2. Waiters are served by the ageing key of [`wait::Key`](crate::wait::Key), those of equal priority in the order of
 //!    their first poll. [`Pool::try_get`] takes nothing while anyone waits.
 //! 3. A [`Get`] may be dropped at any point: no connection, no place and no wake-up is lost, and the next in line gets
-//!    the turn. A check or a reset cut short discards its connection. A connection that was handed over and is not picked up within
-//!    [`Config::handover_max`] goes to the next, and is counted.
+//!    the turn. A check or a reset cut short discards its connection. A connection that was handed over and is not picked
+//!    up within [`Config::handover_max`] goes to the next, and is counted.
 //! 4. Connecting runs in a task of its own with a time limit of its own. If the caller is gone by then, the connection
 //!    goes to the next in line, or becomes idle.
 //! 5. Broken connections are never handed out, nor is one whose holder panicked; one that
-//!    [needs it](Manager::needs_reset) is reset first. Those too old, too worn or idle for too long retire when they are asked
-//!    for **and** when they come back. Jitter is drawn once, at birth.
+//!    [needs it](Manager::needs_reset) is reset first. Those too old, too worn or idle for too long retire when they are
+//!    asked for **and** when they come back. Jitter is drawn once, at birth.
 //! 6. While the backend is dead, connects are rare and backed off with jitter, and whoever waits fails at its own
 //!    deadline with the last connect error, or at once if the manager calls that error [fatal](Manager::is_fatal). When
 //!    the backend is back there is no stampede.
 //! 7. [`Config::acquire_timeout`] covers everything from the call to the lease, and the error tells what went on:
-//!    [`TimedOut`].
+//!    [`TimedOut`]. Whoever is late is out of the line: nothing is made for it or handed to it any more.
 //! 8. [`Pool::close`]: whoever waits fails at once, leases close when they come back, and after the grace period a
 //!    [`CloseReport`] tells who still holds what.
-//! 9. No code of the manager, the connection or a waker runs under the lock. A panic in it neither poisons the pool nor
-//!    costs it a place.
+//! 9. No code of the manager, the connection or a waker runs under the lock, so all of it may use the pool. A panic in
+//!    it neither poisons the pool nor costs it a place, nor does it keep anyone else from being woken.
 //! 10. A lease may be dropped outside of the runtime, after the close and during the shutdown.
 //!
 //! # What a time is worth
@@ -38,7 +38,8 @@
 //!
 //! # What the runtime sees
 //!
-//! Tasks named `pool.maintenance`, `pool.connect`, `pool.close`, `pool.reset` and `pool.keepalive`. The first has no timer while nothing can expire.
+//! Tasks named `pool.maintenance`, `pool.connect`, `pool.close`, `pool.reset` and `pool.keepalive`. The first has no timer
+//! while nothing can expire.
 //!
 //! # Events
 //!
@@ -59,11 +60,14 @@ mod driver;
 mod error;
 mod get;
 mod handle;
+mod held;
 mod lease;
 mod maintenance;
 mod manager;
 mod state;
 mod stats;
+mod wake;
+mod watch;
 
 #[cfg(test)]
 mod tests;

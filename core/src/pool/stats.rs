@@ -45,7 +45,7 @@ pub struct Stats {
     pub resets: u64,
     /// Leases that were reported as held for too long.
     pub leaks: u64,
-    /// Panics in the manager or in a destructor of a connection.
+    /// Panics in the manager or in a destructor of a connection. Those of wakers are logged only.
     pub panics: u64,
     /// Connections that are gone, by reason.
     pub retired: Retired,

@@ -14,7 +14,10 @@ pub mod breaker;
 pub mod budget;
 pub mod orchestrator;
 pub mod policy;
+mod registry;
 pub mod retry;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tower")]
 pub mod tower;
 

@@ -9,9 +9,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use event_listener::{Event, EventListener};
 use parking_lot::Mutex;
 use slab::Slab;
+
+use super::wake_unreported;
 
 /// One signal for many: a tree of switches, each of which turns off all below it.
 ///
@@ -39,7 +40,8 @@ pub struct CancelToken(Arc<Node>);
 
 struct Node {
     cancelled: AtomicBool,
-    event: Event,
+    /// Empty for good once it is cancelled.
+    waiting: Mutex<Slab<Waker>>,
     children: Mutex<Slab<Weak<Node>>>,
     parent: Option<(Arc<Node>, usize)>,
 }
@@ -49,7 +51,7 @@ impl CancelToken {
     pub fn new() -> Self {
         Self(Arc::new(Node {
             cancelled: AtomicBool::new(false),
-            event: Event::new(),
+            waiting: Mutex::default(),
             children: Mutex::default(),
             parent: None,
         }))
@@ -63,7 +65,7 @@ impl CancelToken {
         let child = Arc::new(Node {
             // Under the lock: a cancel that comes later finds the child in the list.
             cancelled: AtomicBool::new(self.is_cancelled()),
-            event: Event::new(),
+            waiting: Mutex::default(),
             children: Mutex::default(),
             parent: Some((Arc::clone(&self.0), place.key())),
         });
@@ -72,6 +74,8 @@ impl CancelToken {
     }
 
     /// Cancels this token and all below it, and wakes everyone who waits for them.
+    ///
+    /// A waker that panics is logged; all others are woken.
     pub fn cancel(&self) {
         // A list and not a recursion: a tree may be deeper than the stack.
         let mut nodes = vec![Arc::clone(&self.0)];
@@ -82,7 +86,8 @@ impl CancelToken {
             }
             nodes.extend(children.iter().filter_map(|(_, child)| child.upgrade()));
             drop(children);
-            node.event.notify(usize::MAX);
+            let waiting = std::mem::take(&mut *node.waiting.lock());
+            wake_unreported(waiting.into_iter().map(|(_, waker)| waker));
         }
     }
 
@@ -97,7 +102,7 @@ impl CancelToken {
     ///
     /// Dropping the future changes nothing.
     pub fn cancelled(&self) -> Cancelled {
-        Cancelled { token: self.clone(), listener: None, waker: None }
+        Cancelled { token: self.clone(), place: None, waker: None }
     }
 
     /// Runs `future` until it ends, or drops it when the token is cancelled and returns `None`.
@@ -157,8 +162,8 @@ impl Drop for Node {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Cancelled {
     token: CancelToken,
-    listener: Option<EventListener>,
-    /// The one the listener has. A poll that brings it again need not take the lock that all listeners share.
+    place: Option<usize>,
+    /// The one that is kept there. A poll that brings it again need not take the lock that all who wait share.
     waker: Option<Waker>,
 }
 
@@ -166,25 +171,35 @@ impl Future for Cancelled {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if self.token.is_cancelled() {
-                return Poll::Ready(());
-            }
-            if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                return Poll::Pending;
-            }
-            let Some(listener) = &mut self.listener else {
-                // Listen first and look again: a cancel in between is not missed.
-                let listener = self.token.0.event.listen();
-                self.listener = Some(listener);
-                continue;
-            };
-            if Pin::new(listener).poll(cx).is_pending() {
-                self.waker = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            (self.listener, self.waker) = (None, None);
+        if self.token.is_cancelled() {
+            return Poll::Ready(());
         }
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        let this = &mut *self;
+        // Before the guard, so that they are dropped after it.
+        let (known, mut waker) = (cx.waker().clone(), cx.waker().clone());
+        let mut waiting = this.token.0.waiting.lock();
+        // Looked again, under the lock: whoever cancels from now on takes the waker from here.
+        if this.token.is_cancelled() {
+            return Poll::Ready(());
+        }
+        match this.place.and_then(|place| waiting.get_mut(place)) {
+            Some(kept) => std::mem::swap(kept, &mut waker),
+            None => this.place = Some(waiting.insert(waker)),
+        }
+        drop(waiting);
+        this.waker = Some(known);
+        Poll::Pending
+    }
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        let Some(place) = self.place else { return };
+        // Its waker is dropped when the lock is released.
+        let _waker = self.token.0.waiting.lock().try_remove(place);
     }
 }
 

@@ -72,6 +72,10 @@ impl Rt {
     /// Runs `future` as a task of its own. It starts at once, awaited or not.
     ///
     /// The task carries the current [`tracing`] span. See [`Task`] for how it ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Task`] cancels it, unless it was [detached](Task::detach).
     pub fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,
@@ -84,6 +88,10 @@ impl Rt {
     ///
     /// Cancelling removes a job that has not begun. A running one cannot be stopped: [`Task::cancel`] waits for it, a
     /// drop discards its value.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Task`] cancels a job that has not begun; one that runs goes on to its end.
     pub fn spawn_blocking<T, F>(&self, name: &'static str, job: F) -> Task<T>
     where
         T: Send + 'static,
@@ -118,6 +126,10 @@ impl Rt {
     }
 
     /// Waits until `at`; never less.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it ends the timer.
     pub fn sleep_until(&self, at: Instant) -> Sleep {
         Sleep::new(self.runtime().timer(at))
     }
@@ -125,6 +137,10 @@ impl Rt {
     /// Waits until `at`, for maintenance that alone is no reason to go on: a reaper, a heartbeat.
     ///
     /// The test runtime reports a deadlock when only such timers are left to wait for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it ends the timer.
     pub fn background_timer(&self, at: Instant) -> Sleep {
         Sleep::new(self.runtime().background_timer(at))
     }
@@ -158,6 +174,10 @@ impl Rt {
 
     /// Runs `future` as a task that survives its caller: when the returned [`Shield`] is dropped, it has `grace` to
     /// end, then is cancelled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Shield`] drops `future` when `grace` is over, and not before, unless it has ended by then.
     ///
     /// # Examples
     ///
@@ -270,12 +290,7 @@ impl Rt {
 
     pub(crate) fn report_panic(&self, panic: &Panic) {
         self.0.unobserved_panics.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(
-            name: "seaworthy.rt.panic",
-            task = panic.task(),
-            message = panic.message(),
-            "a panic that no handle was left to take"
-        );
+        panic.log();
         self.runtime().unobserved_panic(panic);
     }
 }

@@ -128,6 +128,15 @@ impl Panic {
             .unwrap_or_else(|| "(no text)".to_owned())
     }
 
+    pub(super) fn log(&self) {
+        tracing::error!(
+            name: "seaworthy.rt.panic",
+            task = self.task(),
+            message = self.message(),
+            "a panic that no handle was left to take"
+        );
+    }
+
     /// The payload itself, for [`std::panic::resume_unwind`].
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.payload.into_inner()

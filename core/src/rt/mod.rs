@@ -19,6 +19,8 @@ mod cancel;
 pub mod conformance;
 mod connect;
 mod coop;
+#[cfg(test)]
+mod counting;
 mod handle;
 mod interval;
 mod join_error;
@@ -36,10 +38,13 @@ mod tests;
 mod timeout;
 #[cfg(feature = "tokio-io")]
 pub mod tokio_io;
+mod wakers;
 
 pub use cancel::{CancelOnDrop, CancelToken, Cancelled};
 pub use connect::{Endpoint, ParseEndpointError};
 pub use coop::{Coop, yield_now};
+#[cfg(test)]
+pub(crate) use counting::counting;
 pub use futures::future::BoxFuture;
 pub use handle::Rt;
 pub use interval::{Interval, MissedTicks};
@@ -56,3 +61,6 @@ pub use sleep::Sleep;
 pub(crate) use task::thread_token;
 pub use task::{Cancel, Task};
 pub use timeout::{Elapsed, Timeout};
+#[cfg(test)]
+pub(crate) use wakers::strangers;
+pub(crate) use wakers::{Place, Wakers, poll_locked, wake_each, wake_unreported};

@@ -1,17 +1,16 @@
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use event_listener::Event;
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 
-use super::{CancelToken, Cancelled, JoinError, Panic, Rt};
+use super::{CancelToken, Cancelled, JoinError, Panic, Place, Rt, Wakers, poll_locked, wake_each};
 
 /// Child tasks that end with their scope: none is forgotten, none outlives it.
 ///
@@ -45,13 +44,14 @@ struct Family {
     rt: Rt,
     token: CancelToken,
     children: Mutex<Children>,
-    changed: Event,
 }
 
 #[derive(Default)]
 struct Children {
     living: usize,
     panic: Option<Panic>,
+    /// Those who join.
+    joining: Wakers,
 }
 
 impl Scope {
@@ -62,12 +62,7 @@ impl Scope {
 
     /// A scope that is cancelled also when `token` is.
     pub fn below(rt: &Rt, token: &CancelToken) -> Self {
-        let family = Family {
-            rt: rt.clone(),
-            token: token.child(),
-            children: Mutex::default(),
-            changed: Event::new(),
-        };
+        let family = Family { rt: rt.clone(), token: token.child(), children: Mutex::default() };
         Self { family: Arc::new(family) }
     }
 
@@ -106,14 +101,8 @@ impl Scope {
     ///
     /// Dropping the future changes nothing; the children run on.
     pub async fn join(&self) -> Result<(), JoinError> {
-        loop {
-            // Listen first and look then: an end in between is not missed.
-            let changed = self.family.changed.listen();
-            if let Some(end) = self.family.end() {
-                return end;
-            }
-            changed.await;
-        }
+        let mut joining = Joining { family: &self.family, place: None };
+        poll_fn(move |cx| joining.poll(cx)).await
     }
 
     /// Cancels all children, at once, and waits until their destructors have run.
@@ -147,14 +136,6 @@ impl Drop for Family {
 }
 
 impl Family {
-    fn end(&self) -> Option<Result<(), JoinError>> {
-        let mut children = self.children.lock();
-        if children.living > 0 {
-            return None;
-        }
-        Some(children.panic.take().map_or(Ok(()), |panic| Err(JoinError::Panicked(panic))))
-    }
-
     fn panicked(&self, panic: Panic) {
         let mut children = self.children.lock();
         let second = if children.panic.is_some() { Some(panic) } else { children.panic.replace(panic) };
@@ -164,6 +145,34 @@ impl Family {
             self.rt.report_panic(&panic);
         }
         self.token.cancel();
+    }
+}
+
+impl Children {
+    fn end(&mut self) -> Poll<Result<(), JoinError>> {
+        if self.living > 0 {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.panic.take().map_or(Ok(()), |panic| Err(JoinError::Panicked(panic))))
+    }
+}
+
+/// Someone who waits for the children.
+struct Joining<'a> {
+    family: &'a Family,
+    place: Place,
+}
+
+impl Joining<'_> {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), JoinError>> {
+        let Self { family, place } = self;
+        poll_locked(cx, &family.children, place, Children::end, |children| &mut children.joining)
+    }
+}
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        let _waker = self.family.children.lock().joining.leave(&mut self.place);
     }
 }
 
@@ -209,8 +218,11 @@ struct Membership(Arc<Family>);
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.0.children.lock().living -= 1;
-        self.0.changed.notify(usize::MAX);
+        let mut children = self.0.children.lock();
+        children.living -= 1;
+        let joining = if children.living == 0 { children.joining.take() } else { Vec::new() };
+        drop(children);
+        wake_each(joining, |panic| self.0.rt.report_panic(&panic));
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::Wake,
+    task::{Context, Poll, Wake, Waker},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -129,16 +129,26 @@ pub(super) fn slowing(
 
 /// A waker that counts.
 #[derive(Default)]
-pub(super) struct Wakes(AtomicUsize);
+pub(super) struct Bell(AtomicUsize);
 
-impl Wake for Wakes {
+impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-impl Wakes {
-    pub(super) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+impl Bell {
+    /// How often it was woken since this was asked last.
+    pub(super) fn rung(&self) -> usize {
+        self.0.swap(0, Ordering::Relaxed)
     }
+}
+
+pub(super) fn bell() -> (Arc<Bell>, Waker) {
+    let bell = Arc::new(Bell::default());
+    (bell.clone(), Waker::from(bell))
+}
+
+pub(super) fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
+    stream.poll_next_unpin(&mut Context::from_waker(waker))
 }

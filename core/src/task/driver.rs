@@ -2,10 +2,10 @@
 //! released. No user code runs under the lock: no future, destructor, waker or `Display`.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    task::Waker,
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 
 use super::{
     Config, Event, Job, OnFailure, Report, Spec, Status, TaskId,
-    events::Log,
     expiry::{Expiry, Pacer},
     job::{Cell, Control},
     room::{Reservation, Room},
@@ -21,23 +20,26 @@ use super::{
     state::{Machine, TaskKey},
     work::{Failure, Work},
 };
-use crate::rt::{JoinError, Panic, Rt, TaskName};
+use crate::{
+    rt::{JoinError, Panic, Place, Rt, TaskName, Wakers, poll_locked},
+    wait::{Feed, wake_all},
+};
 
 /// What a manager, its tasks and their handles share.
 pub(super) struct Inner {
     pub(super) rt: Rt,
     pub(super) state: Mutex<State>,
-    pub(super) published: event_listener::Event,
     pub(super) expiry: Expiry,
-    idle: event_listener::Event,
     on_failure: OnFailure,
 }
 
 pub(super) struct State {
     pub(super) machine: Machine<BoxWork, Arc<dyn Control>>,
-    pub(super) log: Log,
+    pub(super) feed: Feed<Event>,
     pub(super) room: Room,
     pub(super) pacer: Pacer,
+    /// Those who wait until no task is left.
+    idlers: Wakers,
     /// Tasks that were withdrawn and whose destructors are still running.
     falling: usize,
 }
@@ -46,17 +48,16 @@ impl Inner {
     pub(super) fn new(rt: &Rt, config: &Config) -> Self {
         let state = State {
             machine: Machine::new(rt.now(), config),
-            log: Log::new(config.events_max),
+            feed: Feed::new(config.events_max),
             room: Room::default(),
             pacer: Pacer::default(),
+            idlers: Wakers::default(),
             falling: 0,
         };
         Self {
             rt: rt.clone(),
             state: Mutex::new(state),
-            published: event_listener::Event::new(),
             expiry: Expiry::default(),
-            idle: event_listener::Event::new(),
             on_failure: config.on_failure,
         }
     }
@@ -106,7 +107,7 @@ impl Inner {
         let now = self.rt.now();
         let mut state = self.state.lock();
         let report = state.machine.end(now, key, status, errors)?;
-        state.log.publish(|| Event::changed(&report));
+        state.feed.publish(|| Event::changed(&report));
         let others = if status == Status::Failed && self.on_failure == OnFailure::CancelAll {
             state.withdraw_all(now, &[format!("cancelled because `{}` failed", report.name)])
         } else {
@@ -181,12 +182,9 @@ impl Inner {
         }
         let mut state = self.state.lock();
         state.falling -= fallen;
-        let idle = state.is_idle();
+        let watching = state.watching();
         drop(state);
-        if idle {
-            self.idle.notify(usize::MAX);
-            self.published.notify(usize::MAX);
-        }
+        wake_all(&self.rt, watching);
     }
 
     pub(super) fn set_concurrency(self: &Arc<Self>, concurrency: usize) {
@@ -203,20 +201,14 @@ impl Inner {
         let mut state = self.state.lock();
         state.machine.close();
         let waiting = state.room.wakers();
+        let watching = state.watching();
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
-        self.published.notify(usize::MAX);
+        wake_all(&self.rt, waiting.into_iter().chain(watching));
     }
 
     pub(super) async fn idle(&self) {
-        loop {
-            // Listen first and look then: an end in between is not missed.
-            let listener = self.idle.listen();
-            if self.state.lock().is_idle() {
-                return;
-            }
-            listener.await;
-        }
+        let mut idler = Idler { inner: self, place: None };
+        poll_fn(move |cx| idler.poll(cx)).await;
     }
 
     /// Whether `who` must not wait for `whom`; if it may, it is noted that it does.
@@ -238,6 +230,25 @@ impl Inner {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
             self.rt.report_panic(&Panic::new(task.clone(), payload));
         }
+    }
+}
+
+/// Someone who waits until no task is left.
+struct Idler<'a> {
+    inner: &'a Inner,
+    place: Place,
+}
+
+impl Idler<'_> {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let idle = |state: &mut State| if state.is_idle() { Poll::Ready(()) } else { Poll::Pending };
+        poll_locked(cx, &self.inner.state, &mut self.place, idle, |state| &mut state.idlers)
+    }
+}
+
+impl Drop for Idler<'_> {
+    fn drop(&mut self) {
+        let _waker = self.inner.state.lock().idlers.leave(&mut self.place);
     }
 }
 
@@ -269,9 +280,9 @@ impl State {
     }
 
     fn publish(&mut self, key: TaskKey) {
-        let Self { machine, log, .. } = self;
+        let Self { machine, feed, .. } = self;
         if let Some(report) = machine.report(key) {
-            log.publish(|| Event::changed(report));
+            feed.publish(|| Event::changed(report));
         }
     }
 
@@ -291,7 +302,7 @@ impl State {
         error: impl FnOnce(&Report) -> JoinError,
     ) -> Option<Stopped> {
         let (work, handle, report) = self.machine.withdraw(now, key, status, errors)?;
-        self.log.publish(|| Event::changed(&report));
+        self.feed.publish(|| Event::changed(&report));
         self.falling += 1;
         handle.withdrawn(&report);
         Some(Stopped::Pending { work, handle, error: error(&report), report })
@@ -324,9 +335,20 @@ impl State {
             awaited,
             room: self.room.settle(&self.machine),
             pacer: self.pacer.settle(self.machine.next_expiry()),
-            idle: self.is_idle(),
-            published: self.log.has_readers(),
+            watching: self.watching(),
         }
+    }
+
+    /// Those who wait for news, and those who wait until no task is left if none is.
+    fn watching(&mut self) -> Vec<Waker> {
+        if self.machine.is_closed() && self.machine.is_idle() {
+            self.feed.close();
+        }
+        let mut wakers = self.feed.wakers();
+        if self.is_idle() {
+            wakers.append(&mut self.idlers.take());
+        }
+        wakers
     }
 
     fn start(&mut self, now: Instant) -> Option<BoxWork> {
@@ -349,8 +371,7 @@ pub(super) struct Effects {
     awaited: Option<Arc<dyn Control>>,
     room: Vec<Waker>,
     pacer: super::expiry::Order,
-    idle: bool,
-    published: bool,
+    watching: Vec<Waker>,
 }
 
 impl Effects {
@@ -361,13 +382,7 @@ impl Effects {
         if let Some(awaited) = self.awaited {
             awaited.wake_joiner();
         }
-        self.room.into_iter().for_each(Waker::wake);
         inner.expiry.carry_out(self.pacer, inner);
-        if self.idle {
-            inner.idle.notify(usize::MAX);
-        }
-        if self.published {
-            inner.published.notify(usize::MAX);
-        }
+        wake_all(&inner.rt, self.room.into_iter().chain(self.watching));
     }
 }

@@ -1,21 +1,24 @@
 use std::{
+    future::poll_fn,
     pin::pin,
     sync::{Arc, Weak},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
-use event_listener::Event;
 use futures::future::select;
 use parking_lot::Mutex;
 
 use super::{Status, driver::Inner};
-use crate::rt::{JoinError, Task, TaskPhase};
+use crate::{
+    rt::{JoinError, Task, TaskPhase},
+    wait::wake_all,
+};
 
 /// Ends pending tasks that have waited too long: one task for all of them, which lives while there are any.
 #[derive(Default)]
 pub(super) struct Expiry {
     task: Mutex<Option<Task<()>>>,
-    nudge: Event,
 }
 
 /// What the pacer is doing, kept with the manager's state.
@@ -24,6 +27,7 @@ pub(super) struct Pacer {
     running: bool,
     /// Until when it sleeps.
     until: Option<Instant>,
+    sleeper: Option<Waker>,
 }
 
 /// What the pacer has to be told.
@@ -31,7 +35,7 @@ pub(super) enum Order {
     Nothing,
     Start,
     /// A task expires before the time it sleeps to.
-    Nudge,
+    Nudge(Option<Waker>),
 }
 
 impl Pacer {
@@ -43,7 +47,7 @@ impl Pacer {
         }
         if self.until.is_some_and(|until| next < until) {
             self.until = None;
-            return Order::Nudge;
+            return Order::Nudge(self.sleeper.take());
         }
         Order::Nothing
     }
@@ -53,9 +57,7 @@ impl Expiry {
     pub(super) fn carry_out(&self, order: Order, inner: &Arc<Inner>) {
         match order {
             Order::Nothing => {}
-            Order::Nudge => {
-                self.nudge.notify(usize::MAX);
-            }
+            Order::Nudge(sleeper) => wake_all(&inner.rt, sleeper),
             Order::Start => {
                 let task = inner.rt.spawn("task.expiry", pace(Arc::downgrade(inner)));
                 // The one before it has ended, or is about to.
@@ -74,16 +76,26 @@ impl Expiry {
 async fn pace(manager: Weak<Inner>) {
     loop {
         let Some(inner) = manager.upgrade() else { return };
-        // Listen first and look then: a nudge in between is not missed.
-        let nudged = inner.expiry.nudge.listen();
         let Some(next) = inner.expire() else { return };
         let sleep = inner.rt.sleep_until(next);
         drop(inner);
+        let nudged = poll_fn(|cx| manager.upgrade().map_or(Poll::Ready(()), |inner| inner.poll_nudged(cx)));
         select(pin!(sleep), pin!(nudged)).await;
     }
 }
 
 impl Inner {
+    fn poll_nudged(&self, cx: &Context<'_>) -> Poll<()> {
+        // Before the guard, so that it is dropped after it.
+        let mut waker = Some(cx.waker().clone());
+        let pacer = &mut self.state.lock().pacer;
+        if pacer.until.is_none() {
+            return Poll::Ready(());
+        }
+        std::mem::swap(&mut pacer.sleeper, &mut waker);
+        Poll::Pending
+    }
+
     /// Ends the pending tasks that have waited too long and says when the next one will have. `None` ends the pacer.
     fn expire(self: &Arc<Self>) -> Option<Instant> {
         let now = self.rt.now();
@@ -96,7 +108,8 @@ impl Inner {
             }));
         }
         let next = state.machine.next_expiry();
-        state.pacer = Pacer { running: next.is_some(), until: next };
+        state.pacer.running = next.is_some();
+        state.pacer.until = next;
         let effects = state.settle(now);
         drop(state);
         effects.carry_out(self);

@@ -64,6 +64,10 @@ impl TaskManager {
     ///
     /// A task that is not accepted, because the queue is full or the manager is shut down, is dropped, and its [`Job`]
     /// ends with [`JoinError::Rejected`](crate::rt::JoinError::Rejected).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit<F>(&self, spec: impl Into<Spec>, future: F) -> Job<F::Output>
     where
         F: Future + Send + 'static,
@@ -74,6 +78,10 @@ impl TaskManager {
 
     /// As [`submit`](Self::submit), for a task whose `Err` makes it [`Failed`](super::Status::Failed): the error and what
     /// caused it are in its [`Report`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit_fallible<F, T, E>(&self, spec: impl Into<Spec>, future: F) -> Job<Result<T, E>>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
@@ -234,6 +242,10 @@ impl fmt::Debug for Submitter {
 
 impl Submitter {
     /// As [`TaskManager::submit`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit<F>(&self, spec: impl Into<Spec>, future: F) -> Job<F::Output>
     where
         F: Future + Send + 'static,
@@ -243,6 +255,10 @@ impl Submitter {
     }
 
     /// As [`TaskManager::submit_fallible`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit_fallible<F, T, E>(&self, spec: impl Into<Spec>, future: F) -> Job<Result<T, E>>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     ConfigError,
+    rt::wake_unreported,
     wait::{Key, Ordered, Ticket, WaitQueue},
 };
 
@@ -176,7 +177,7 @@ impl<T> PriorityQueue<T> {
         let mut waiting = state.consumers.wakers();
         waiting.append(&mut state.producers.wakers());
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        wake_unreported(waiting);
     }
 
     /// Whether it was closed.
@@ -225,7 +226,7 @@ fn settle<T>(mut state: MutexGuard<'_, State<T>>) {
     let consumer = if state.has_item() { state.consumers.grant(()).ok() } else { None };
     let producer = if state.has_room() { state.producers.grant(()).ok() } else { None };
     drop(state);
-    consumer.into_iter().chain(producer).for_each(Waker::wake);
+    wake_unreported(consumer.into_iter().chain(producer));
 }
 
 /// Takes the first item.
@@ -234,8 +235,15 @@ fn take<T>(mut state: MutexGuard<'_, State<T>>) -> Option<T> {
     // With the last item of a closed queue ends the wait of all others.
     let others = if state.is_over() { state.consumers.wakers() } else { Vec::new() };
     settle(state);
-    others.into_iter().for_each(Waker::wake);
+    wake_unreported(others);
     item
+}
+
+/// A waker to wait with, for whoever has a place in line: one that comes without need not wait as a rule.
+///
+/// A waker is the code of others, so it is cloned before the lock is taken and dropped when that is released.
+fn waker_of(ticket: Option<&Ticket>, cx: &Context<'_>) -> Waker {
+    if ticket.is_some() { cx.waker().clone() } else { Waker::noop().clone() }
 }
 
 /// The future of [`PriorityQueue::pop`].
@@ -250,10 +258,15 @@ impl<T> Future for Pop<'_, T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut spent = None;
+        let mut waker = waker_of(self.ticket.as_ref(), cx);
         let mut state = self.queue.shared.lock();
+        if self.ticket.is_none() && !state.has_item() {
+            drop(state);
+            waker = cx.waker().clone();
+            state = self.queue.shared.lock();
+        }
         if self.ticket.is_some() {
-            if state.consumers.poll(&mut self.ticket, cx.waker(), &mut spent).is_pending() {
+            if state.consumers.poll_with(&mut self.ticket, &mut waker).is_pending() {
                 return if state.is_over() { Poll::Ready(None) } else { Poll::Pending };
             }
         } else if !state.has_item() {
@@ -261,7 +274,7 @@ impl<T> Future for Pop<'_, T> {
                 return Poll::Ready(None);
             }
             state.taken_at_once = 0;
-            self.ticket = state.consumers.join(Key::default(), cx.waker().clone()).ok();
+            self.ticket = state.consumers.join(Key::default(), waker).ok();
             return Poll::Pending;
         } else if state.taken_at_once >= IMMEDIATE_MAX && !self.yielded {
             state.taken_at_once = 0;
@@ -302,16 +315,21 @@ impl<T> Future for Push<'_, T> {
     type Output = Result<(), PushError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut spent = None;
+        let mut waker = waker_of(self.ticket.as_ref(), cx);
         let mut state = self.queue.shared.lock();
+        if self.ticket.is_none() && !state.has_room() {
+            drop(state);
+            waker = cx.waker().clone();
+            state = self.queue.shared.lock();
+        }
         if !state.closed {
             if self.ticket.is_some() {
-                if state.producers.poll(&mut self.ticket, cx.waker(), &mut spent).is_pending() {
+                if state.producers.poll_with(&mut self.ticket, &mut waker).is_pending() {
                     return Poll::Pending;
                 }
             } else if !state.has_room() {
                 state.queued_at_once = 0;
-                self.ticket = state.producers.join(self.key, cx.waker().clone()).ok();
+                self.ticket = state.producers.join(self.key, waker).ok();
                 return Poll::Pending;
             } else if state.queued_at_once >= IMMEDIATE_MAX && !self.yielded {
                 state.queued_at_once = 0;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     rt::Rejection,
-    wait::{Key, Ticket, WaitQueue},
+    wait::{Key, Ticket, WaitQueue, wake_all},
 };
 
 /// A place in the queue of a [`TaskManager`](super::TaskManager), by [`reserve`](super::TaskManager::reserve): kept until
@@ -32,6 +32,10 @@ pub struct Reservation<'a> {
 
 impl Reservation<'_> {
     /// As [`TaskManager::submit`](super::TaskManager::submit), in the reserved place: it is not rejected for lack of room.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit<F>(self, spec: impl Into<Spec>, future: F) -> Job<F::Output>
     where
         F: Future + Send + 'static,
@@ -42,6 +46,10 @@ impl Reservation<'_> {
 
     /// As [`TaskManager::submit_fallible`](super::TaskManager::submit_fallible), in the reserved place: it is not rejected
     /// for lack of room.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the [`Job`] lets its task run.
     pub fn submit_fallible<F, T, E>(self, spec: impl Into<Spec>, future: F) -> Job<Result<T, E>>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
@@ -61,7 +69,7 @@ impl Drop for Reservation<'_> {
         if self.kept {
             let mut state = self.inner.state.lock();
             state.room.reserved -= 1;
-            settle(state);
+            settle(self.inner, state);
         }
     }
 }
@@ -104,11 +112,11 @@ impl Room {
     }
 }
 
-fn settle(mut state: MutexGuard<'_, State>) {
+fn settle(inner: &Inner, mut state: MutexGuard<'_, State>) {
     let State { room, machine, .. } = &mut *state;
     let wakers = room.settle(machine);
     drop(state);
-    wakers.into_iter().for_each(Waker::wake);
+    wake_all(&inner.rt, wakers);
 }
 
 impl State {
@@ -144,18 +152,19 @@ impl Inner {
 impl<'a> Waiter<'a> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reservation<'a>> {
         let inner = self.inner;
-        let mut spent = None;
+        // Before the guard, so that it is dropped after it.
+        let mut waker = cx.waker().clone();
         let mut state = inner.state.lock();
         let State { room, machine, .. } = &mut *state;
         if machine.is_closed() {
             return Poll::Ready(Reservation { inner, kept: false });
         }
         if self.ticket.is_some() {
-            if room.line.poll(&mut self.ticket, cx.waker(), &mut spent).is_pending() {
+            if room.line.poll_with(&mut self.ticket, &mut waker).is_pending() {
                 return Poll::Pending;
             }
         } else if !room.line.is_empty() || machine.admits(room.promised()).is_err() {
-            self.ticket = room.line.join(self.key, cx.waker().clone()).ok();
+            self.ticket = room.line.join(self.key, waker).ok();
             return Poll::Pending;
         }
         room.reserved += 1;
@@ -169,6 +178,6 @@ impl Drop for Waiter<'_> {
         let mut state = self.inner.state.lock();
         // A place that was granted and not taken goes to the next.
         let _left = state.room.line.leave(ticket);
-        settle(state);
+        settle(self.inner, state);
     }
 }

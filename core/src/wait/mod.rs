@@ -7,10 +7,14 @@
 //! - [`WaitQueue`] holds waiting futures. A grant goes straight to the first of them: there is no crowd that wakes up
 //!   and tries again, and no grant is lost when a waiter is dropped.
 
+mod feed;
 mod key;
 mod ordered;
 mod queue;
+mod wake;
 
+pub(crate) use feed::{Feed, News, Reader, poll_feed};
 pub use key::Key;
 pub use ordered::{Ordered, Place};
 pub use queue::{Left, QueueFull, Ticket, WaitQueue, WaiterId};
+pub(crate) use wake::wake_all;

@@ -167,6 +167,17 @@ impl<T> Ordered<T> {
         stood
     }
 
+    /// Takes all members out of the line of whom `leaves` says so. It is asked about each in line once, in no order.
+    pub fn withdraw_if(&mut self, mut leaves: impl FnMut(&mut T) -> bool) {
+        for (_, slot) in &mut self.slots {
+            if slot.in_line.is_some() && leaves(&mut slot.value) {
+                slot.in_line = None;
+                self.live -= 1;
+            }
+        }
+        self.sweep();
+    }
+
     /// The member at `place`.
     pub fn get_mut(&mut self, place: &Place) -> Option<&mut T> {
         self.slots.get_mut(place.0 as usize).map(|slot| &mut slot.value)
@@ -300,6 +311,7 @@ mod tests {
         Pop,
         Advance,
         Withdraw(usize),
+        WithdrawIf(usize),
         Remove(usize),
     }
 
@@ -309,6 +321,7 @@ mod tests {
             2 => Just(Step::Pop),
             1 => Just(Step::Advance),
             1 => any::<usize>().prop_map(Step::Withdraw),
+            1 => (1..6_usize).prop_map(Step::WithdrawIf),
             3 => any::<usize>().prop_map(Step::Remove),
         ];
         prop::collection::vec(step, 0..400)
@@ -352,6 +365,19 @@ mod tests {
                     assert_eq!(line.get_mut(&place), Some(&mut { number }));
                     model.retain(|(_, other)| *other != number);
                     out_of_line.push((number, place));
+                }
+                Step::WithdrawIf(divisor) => {
+                    let leaves = |number: usize| number.is_multiple_of(divisor);
+                    let mut asked = 0;
+                    line.withdraw_if(|number| {
+                        asked += 1;
+                        leaves(*number)
+                    });
+                    assert_eq!(asked, model.len(), "those in line are asked about, each once");
+                    model.retain(|(_, number)| !leaves(*number));
+                    let (out, left) = places.into_iter().partition(|(number, _)| leaves(*number));
+                    places = left;
+                    out_of_line.extend::<Vec<_>>(out);
                 }
                 Step::Withdraw(_) | Step::Remove(_) => {
                     if let Some((number, place)) = out_of_line.pop() {

@@ -25,7 +25,7 @@ use super::{Key, Ordered, Place};
 /// if let Left::Granted(permit) = line.leave(first) {
 ///     line.grant(permit).unwrap().wake();
 /// }
-/// assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready("permit"));
+/// assert_eq!(line.poll_with(&mut second, &mut Waker::noop().clone()), Poll::Ready("permit"));
 /// ```
 #[derive(Debug)]
 pub struct WaitQueue<G> {
@@ -34,7 +34,7 @@ pub struct WaitQueue<G> {
     granted: usize,
 }
 
-/// A waiter's claim to its place. It ends by a `Ready` of [`WaitQueue::poll`] or by [`WaitQueue::leave`].
+/// A waiter's claim to its place. It ends by a `Ready` of [`WaitQueue::poll_with`] or by [`WaitQueue::leave`].
 #[derive(Debug)]
 #[must_use = "a waiter that is forgotten keeps what it is granted"]
 pub struct Ticket(Place);
@@ -108,27 +108,11 @@ impl<G> WaitQueue<G> {
         Ok(Ticket(self.line.insert(key, Waiter::Waiting(waker))))
     }
 
-    /// Takes the grant, and with it the ticket; or keeps `waker` for when it comes.
+    /// Takes the grant, and with it the ticket; or keeps what is in `waker` for when it comes. `Pending` for a ticket that is
+    /// `None`.
     ///
-    /// A waker that is not needed any more goes to `spent`, to be dropped when the lock is released: the last waker of a
-    /// task may run the destructor of its future. `Pending` for a ticket that is `None`.
-    pub fn poll(&mut self, ticket: &mut Option<Ticket>, waker: &Waker, spent: &mut Option<Waker>) -> Poll<G> {
-        let Some(Ticket(place)) = ticket.take() else { return Poll::Pending };
-        if let Some(Waiter::Waiting(known)) = self.line.get_mut(&place) {
-            if !known.will_wake(waker) {
-                *spent = Some(std::mem::replace(known, waker.clone()));
-            }
-            *ticket = Some(Ticket(place));
-            return Poll::Pending;
-        }
-        match self.leave(Ticket(place)) {
-            Left::Granted(grant) => Poll::Ready(grant),
-            Left::Waiting(_) => Poll::Pending,
-        }
-    }
-
-    /// As [`poll`](Self::poll), with a waker of one's own: to be cloned before the lock is taken and dropped when it is
-    /// released. What is in `waker` afterwards is the one that is not needed.
+    /// What is in `waker` afterwards is the one that is not needed. It is the code of others, and the last waker of a task
+    /// may run the destructor of its future: clone it before the lock is taken, and drop what is left when it is released.
     pub fn poll_with(&mut self, ticket: &mut Option<Ticket>, waker: &mut Waker) -> Poll<G> {
         let Some(Ticket(place)) = ticket.take() else { return Poll::Pending };
         if let Some(Waiter::Waiting(known)) = self.line.get_mut(&place) {
@@ -184,10 +168,11 @@ impl<G> WaitQueue<G> {
         }
     }
 
-    /// The wakers of all who wait, to tell them that the line is closed. Each keeps its place until it leaves.
+    /// Takes the wakers of all who wait, to tell them that the line is closed. Each keeps its place until it leaves.
     pub fn wakers(&mut self) -> Vec<Waker> {
         let waiting = |waiter: &mut Waiter<G>| match waiter {
-            Waiter::Waiting(waker) => Some(waker.clone()),
+            // Who was woken looks, and leaves a new waker if it goes on waiting.
+            Waiter::Waiting(waker) => Some(std::mem::replace(waker, Waker::noop().clone())),
             Waiter::Granted(_) => None,
         };
         self.line.iter_mut().filter_map(waiting).collect()
@@ -241,7 +226,7 @@ mod tests {
             [2, 1, 2, 1].map(|key| Some(line.join(Key(key), noop()).expect("room"))).into();
         let mut order = Vec::new();
         while line.grant(()).is_ok() {
-            let served = (0..4).filter(|i| line.poll(&mut tickets[*i], Waker::noop(), &mut None).is_ready());
+            let served = (0..4).filter(|i| line.poll_with(&mut tickets[*i], &mut noop()).is_ready());
             order.extend(served.collect::<Vec<_>>());
         }
         assert_eq!(order, [1, 3, 0, 2]);
@@ -257,7 +242,7 @@ mod tests {
         assert_eq!((line.len(), line.granted()), (1, 1));
         let Left::Granted(back) = line.leave(first) else { panic!("the grant it never took") };
         line.grant(back).expect("a waiter").wake();
-        assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready('a'));
+        assert_eq!(line.poll_with(&mut second, &mut noop()), Poll::Ready('a'));
         assert!(second.is_none(), "the ticket is used up");
         assert_eq!(line.grant('b').err(), Some('b'), "nobody waits");
     }
@@ -271,8 +256,8 @@ mod tests {
         line.grant_to(waiter, 'b').expect("it waits").wake();
         assert_eq!(line.grant_to(waiter, 'c').err(), Some('c'), "it waits no longer");
         line.grant('a').expect("a waiter").wake();
-        assert_eq!(line.poll(&mut second, Waker::noop(), &mut None), Poll::Ready('b'));
-        assert_eq!(line.poll(&mut first, Waker::noop(), &mut None), Poll::Ready('a'));
+        assert_eq!(line.poll_with(&mut second, &mut noop()), Poll::Ready('b'));
+        assert_eq!(line.poll_with(&mut first, &mut noop()), Poll::Ready('a'));
         assert_eq!((line.len(), line.granted()), (0, 0));
     }
 
@@ -291,13 +276,22 @@ mod tests {
         let (old, new) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
         let mut line = WaitQueue::new(9);
         let mut ticket = Some(line.join(Key(0), old.clone().into()).expect("room"));
-        let mut spent = None;
-        assert_eq!(line.poll(&mut ticket, &new.clone().into(), &mut spent), Poll::Pending);
-        assert!(spent.is_some(), "the old waker is handed out, to be dropped later");
-        for waker in line.wakers() {
-            waker.wake();
+        for woken in [1, 2] {
+            assert_eq!(line.poll_with(&mut ticket, &mut new.clone().into()), Poll::Pending);
+            line.wakers().into_iter().for_each(Waker::wake);
+            assert_eq!(new.0.load(Ordering::Relaxed), woken);
         }
+        assert_eq!(line.poll_with(&mut ticket, &mut new.clone().into()), Poll::Pending);
         line.grant(()).expect("a waiter").wake();
-        assert_eq!((old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed)), (0, 2));
+        assert_eq!((old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed)), (0, 3));
+    }
+
+    #[test]
+    fn whoever_was_told_that_the_line_is_closed_may_still_be_granted_something() {
+        let mut line = WaitQueue::new(9);
+        let mut ticket = Some(line.join(Key(0), noop()).expect("room"));
+        assert_eq!(line.wakers().len(), 1);
+        line.grant('a').expect("it waits, and has been woken").wake();
+        assert_eq!(line.poll_with(&mut ticket, &mut noop()), Poll::Ready('a'));
     }
 }

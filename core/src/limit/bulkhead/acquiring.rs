@@ -6,16 +6,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Acquire, AcquireError, BulkheadFull, Permit, driver::Inner};
-use crate::{
-    rt::Sleep,
-    time::Deadline,
-    wait::{Key, Ticket},
+use super::{
+    Acquire, AcquireError, BulkheadFull, Permit,
+    driver::{Caller, Inner},
 };
+use crate::{rt::Sleep, time::Deadline};
 
 /// The future of [`Bulkhead::acquire`](super::Bulkhead::acquire).
 ///
-/// It borrows nothing. It takes its place in line at its first poll.
+/// It borrows nothing. It takes its place in line at its first poll. Poll it when it is woken: a permit that it does not
+/// come for within [`Config::handover_max`](super::Config::handover_max) goes to the next in line.
 ///
 /// # Cancel safety
 ///
@@ -23,9 +23,8 @@ use crate::{
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Acquiring {
     inner: Arc<Inner>,
-    key: Key,
+    caller: Caller,
     deadline: Option<Deadline>,
-    ticket: Option<Ticket>,
     sleep: Option<Sleep>,
 }
 
@@ -33,7 +32,7 @@ impl Acquiring {
     pub(super) fn new(inner: &Arc<Inner>, how: Acquire) -> Self {
         let Acquire { deadline, priority } = how;
         let inner = Arc::clone(inner);
-        Self { inner, key: Key::strict(priority), deadline, ticket: None, sleep: None }
+        Self { inner, caller: Caller::new(priority), deadline, sleep: None }
     }
 
     fn queue_full(&self, full: BulkheadFull) -> AcquireError {
@@ -47,15 +46,8 @@ impl Future for Acquiring {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.ticket.is_some() {
-            if this.inner.poll(&mut this.ticket, cx.waker()).is_ready() {
-                return Poll::Ready(Ok(Permit::new(&this.inner)));
-            }
-        } else if this
-            .inner
-            .take_or_join(this.key, cx.waker(), &mut this.ticket)
-            .map_err(|f| this.queue_full(f))?
-        {
+        let outcome = this.inner.poll(&mut this.caller, cx.waker());
+        if outcome.map_err(|full| this.queue_full(full))? {
             return Poll::Ready(Ok(Permit::new(&this.inner)));
         }
         let Some(deadline) = &this.deadline else { return Poll::Pending };
@@ -63,7 +55,7 @@ impl Future for Acquiring {
         if Pin::new(sleep).poll(cx).is_pending() {
             return Poll::Pending;
         }
-        match this.inner.time_out(this.ticket.take()) {
+        match this.inner.time_out(&mut this.caller) {
             // It was granted one in the meantime: the permit wins.
             Ok(()) => Poll::Ready(Ok(Permit::new(&this.inner))),
             Err(full) => {
@@ -77,9 +69,7 @@ impl Future for Acquiring {
 
 impl Drop for Acquiring {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.inner.leave(ticket);
-        }
+        self.inner.leave(&mut self.caller);
     }
 }
 
@@ -87,7 +77,7 @@ impl fmt::Debug for Acquiring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acquiring")
             .field("deadline", &self.deadline)
-            .field("waits", &self.ticket.is_some())
+            .field("waits", &self.caller.waits())
             .finish_non_exhaustive()
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::ConfigError;
 
 /// How a [`Bulkhead`](super::Bulkhead) works. Checked once, when the bulkhead is made.
@@ -12,14 +14,23 @@ pub struct Config {
     ///
     /// It can be changed while permits are held, also to 0, by [`resize`](super::Bulkhead::resize).
     pub permits: usize,
-    /// How many may wait for one, 0 to 100,000,000; at 0 nobody waits. Default: 10,000, some 100 bytes each beside their
-    /// futures.
+    /// How many may wait for one, 0 to 100,000,000; at 0 nobody waits. Whoever had a place and did not come for its permit
+    /// in time comes back beyond it. Default: 10,000, some 100 bytes each beside their futures.
     pub waiters_max: usize,
+    /// How long a permit that was handed over may lie there before the next in line gets it: the task that waited for it is
+    /// not being polled. `None` and zero mean for ever. Default: 1 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub handover_max: Option<Duration>,
+    /// By how much earlier one seems to have come for each point of priority. Zero makes priorities void. `None` is no
+    /// ageing: the higher priority goes first however long others have waited, so low ones may starve. Default: 1 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub ageing_step: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { permits: 16, waiters_max: 10_000 }
+        let second = Duration::from_secs(1);
+        Self { permits: 16, waiters_max: 10_000, handover_max: Some(second), ageing_step: Some(second) }
     }
 }
 
@@ -27,7 +38,7 @@ const PERMITS_MAX: usize = 1_000_000;
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let Self { permits, waiters_max } = *self;
+        let Self { permits, waiters_max, .. } = *self;
         if permits == 0 {
             let allowed = "1 to 1000000; to start closed, resize it to 0 later";
             return Err(ConfigError::new("limit::bulkhead::Config::permits", permits, allowed));

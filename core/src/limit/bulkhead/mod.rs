@@ -4,10 +4,12 @@
 //!
 //! 1. Never are more permits held than there are, but for those that were held already when the bulkhead was made
 //!    smaller.
-//! 2. Permits go to those who wait in order of priority, then of arrival; no newcomer overtakes them.
+//! 2. Permits go to those who wait in order of priority, then of arrival; no newcomer overtakes them. With
+//!    [`Config::ageing_step`] a priority is worth so much of waiting and no more, so that nobody waits for ever.
 //! 3. A waiter that is dropped, or times out, loses no permit: what it was granted goes to the next.
-//! 4. Each waiter is woken once. Nobody waits while a permit is free. A permit that was granted is held from then on, also
-//!    by a waiter that is woken and that nobody polls, until that waiter is dropped: poll it, or drop it.
+//! 4. Each waiter is woken once for each permit that it is granted. Nobody waits while a permit is free. A permit that was
+//!    granted and that nobody comes for within [`Config::handover_max`] goes to the next, and is counted: a waiter that is
+//!    not polled holds up nobody for longer. If it is polled after all, it stands where it stood.
 //! 5. As many wait as may, and no more.
 
 mod acquiring;
@@ -15,20 +17,19 @@ mod config;
 mod driver;
 mod error;
 mod state;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, sync::Arc};
 
-use parking_lot::Mutex;
-
+use self::driver::Inner;
 pub use self::{
     acquiring::Acquiring,
     config::Config,
     error::{AcquireError, BulkheadFull},
 };
-use self::{driver::Inner, state::Machine};
 use super::Acquire;
 use crate::{ConfigError, rt::Rt};
 
@@ -67,8 +68,7 @@ impl Bulkhead {
     /// If `config` is out of range, by field.
     pub fn new(rt: &Rt, config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let machine = Mutex::new(Machine::new(&config));
-        Ok(Self { inner: Arc::new(Inner { rt: rt.clone(), machine }) })
+        Ok(Self { inner: Arc::new(Inner::new(rt, &config)) })
     }
 
     /// Takes a permit if one is free and nobody waits for it.
@@ -190,4 +190,6 @@ pub struct Stats {
     pub rejected: u64,
     /// How many waited until their deadline.
     pub timed_out: u64,
+    /// How many permits were granted to a waiter that did not come for them in time, and went to the next.
+    pub handovers_missed: u64,
 }

@@ -10,14 +10,15 @@ use crate::{ConfigError, limit::Quota};
     serde(default, deny_unknown_fields)
 )]
 pub struct Config {
-    /// How many keys are kept, 1 to 100,000,000. Default: 100,000, some 100 bytes each beside the key, which is kept twice.
+    /// How many keys are kept, 1 to 100,000,000, in [shards](super#shards). Default: 100,000, some 120 bytes each beside the
+    /// key.
     ///
     /// A key that comes when the table is full takes the place of one whose bucket is full again, of which nothing is
     /// lost. If there is none it is refused.
     pub keys_max: usize,
     /// How long a key is kept after its bucket is full again, 0 to 366 days. Default: 1 minute.
     ///
-    /// Keys are dropped as others come, two at most for each that comes.
+    /// Keys are dropped as others come to the same shard, two at most for each that comes.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
     pub idle_after: Duration,
     /// How many may wait for each key, 0 to 100,000,000; at 0 nobody waits. Default: 100.
@@ -25,6 +26,10 @@ pub struct Config {
     /// How late a slot may be given out, see [`rate::Config`](crate::limit::rate::Config::catch_up_max). Default: 5 ms.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
     pub catch_up_max: Duration,
+    /// What a point of priority is worth to those who wait for one key, see
+    /// [`rate::Config`](crate::limit::rate::Config::ageing_step). Default: 1 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub ageing_step: Option<Duration>,
 }
 
 impl Default for Config {
@@ -34,13 +39,14 @@ impl Default for Config {
             idle_after: Duration::from_secs(60),
             waiters_max: 100,
             catch_up_max: Duration::from_millis(5),
+            ageing_step: Some(Duration::from_secs(1)),
         }
     }
 }
 
 impl Config {
     pub(super) fn check(&self, quota: &Quota) -> Result<(), ConfigError> {
-        let Self { keys_max, idle_after, waiters_max, catch_up_max } = *self;
+        let Self { keys_max, idle_after, waiters_max, catch_up_max, .. } = *self;
         quota.check()?;
         if !(1..=100_000_000).contains(&keys_max) {
             return Err(ConfigError::new("limit::keyed::Config::keys_max", keys_max, "1 to 100000000"));

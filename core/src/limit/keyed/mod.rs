@@ -4,14 +4,20 @@
 //!
 //! 1. Each key has a bucket of its own, and a line of its own: all the laws of a [`RateLimiter`](super::RateLimiter) hold
 //!    for each.
-//! 2. As many keys are kept as may. A bucket that is full again is as good as a new one: only such keys are dropped, so
-//!    that nobody gains a token by it.
+//! 2. As many keys are kept as may, and no more. A bucket that is full again is as good as a new one: only such keys are
+//!    dropped, so that nobody gains a token by it.
 //! 3. If none is full again, one more key is refused, with the time when the first may be.
+//!
+//! # Shards
+//!
+//! Up to 8,191 keys are in one table under one lock. For more there are 2, 4, 8 or 16 of them, with 4,096 keys or more
+//! each: which one a key belongs to is drawn from its hash, and law 3 holds for each by itself. As keys are spread by
+//! chance, the first may be refused when some 5 in 100 are still free.
 //!
 //! # Users' code under a lock
 //!
-//! `Hash` and `Eq` of the key run under the lock of the table, as in any map. They must not come back to the limiter. If
-//! they panic, nothing has changed. Keys are cloned and dropped outside of it.
+//! `Eq` of the key runs under the lock of its table, as in any map. It must not come back to the limiter. If it panics,
+//! nothing has changed. Keys are hashed, cloned and dropped outside of it.
 
 mod config;
 mod table;
@@ -21,7 +27,7 @@ mod tests;
 
 use std::{
     fmt,
-    hash::Hash,
+    hash::{BuildHasher, Hash},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,7 +35,7 @@ use std::{
 use parking_lot::Mutex;
 
 pub use self::config::Config;
-use self::table::{Entry, Full, Gone, Table};
+use self::table::{Entry, Full, Gone, Seeded, Table};
 use super::{
     Acquire, AcquireError, Acquiring, Quota, TryAcquireError,
     rate::{self, Bucket, Inner, Rate},
@@ -67,7 +73,25 @@ struct Shared<K> {
     keys_max: usize,
     /// Of those who wait for a key.
     waiting: rate::Config,
+    hasher: Seeded,
+    /// A power of two of them.
+    shards: Box<[Shard<K>]>,
+}
+
+/// On a cache line of its own.
+#[repr(align(128))]
+struct Shard<K> {
     table: Mutex<Table<K>>,
+}
+
+const SHARDS_MAX: usize = 16;
+/// So many that by chance no shard gets many more than the others.
+const SHARD_KEYS_MIN: usize = 4096;
+
+/// How many keys each of them keeps.
+fn shards(keys_max: usize) -> impl ExactSizeIterator<Item = usize> {
+    let count = 1 << (keys_max / SHARD_KEYS_MIN).clamp(1, SHARDS_MAX).ilog2();
+    (0..count).map(move |shard| keys_max / count + usize::from(shard < keys_max % count))
 }
 
 /// What there was for a key.
@@ -86,18 +110,20 @@ impl<K: Hash + Eq + Clone> KeyedRateLimiter<K> {
     /// If the quota or `config` is out of range, by field. It cannot be paused.
     pub fn new(rt: &Rt, quota: Quota, config: Config) -> Result<Self, ConfigError> {
         config.check(&quota)?;
-        let Config { keys_max, idle_after, waiters_max, catch_up_max } = config;
+        let Config { keys_max, idle_after, waiters_max, catch_up_max, ageing_step } = config;
         let rate = Rate::new(&quota).ok_or_else(config::paused)?;
         let idle_after = u64::try_from(idle_after.as_nanos()).unwrap_or(u64::MAX);
         let seed = rt.rng("limit.keys").next_u64();
+        let shard = |keys_max| Shard { table: Mutex::new(Table::new(rate, keys_max, idle_after)) };
         Ok(Self {
             shared: Arc::new(Shared {
                 rt: rt.clone(),
                 epoch: rt.now(),
                 rate,
                 keys_max,
-                waiting: rate::Config { quota, waiters_max, catch_up_max },
-                table: Mutex::new(Table::new(rate, keys_max, idle_after, seed)),
+                waiting: rate::Config { quota, waiters_max, catch_up_max, ageing_step },
+                hasher: Seeded::new(seed),
+                shards: shards(keys_max).map(shard).collect(),
             }),
         })
     }
@@ -178,8 +204,14 @@ impl<K: Hash + Eq + Clone> KeyedRateLimiter<K> {
 
     /// How many keys there are, how many have gone, and how many were refused.
     pub fn stats(&self) -> Stats {
-        let table = self.shared.table.lock();
-        Stats { keys: table.len(), evicted: table.evicted, refused: table.refused }
+        let mut stats = Stats::default();
+        for shard in &self.shared.shards {
+            let table = shard.table.lock();
+            stats.keys += table.len();
+            stats.evicted += table.evicted;
+            stats.refused += table.refused;
+        }
+        stats
     }
 }
 
@@ -188,16 +220,19 @@ impl<K: Hash + Eq + Clone> Shared<K> {
     /// may be.
     fn with<T>(&self, key: &K, now: u64, act: impl FnOnce(&mut Entry<K>) -> T) -> Result<T, Duration> {
         let mut gone = Gone::default();
-        let mut table = self.table.lock();
-        if let Some(entry) = table.find(key) {
+        let hash = self.hasher.hash_one(key);
+        // Other bits than those by which a map finds its places.
+        let shard = &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)];
+        let mut table = shard.table.lock();
+        if let Some(entry) = table.find(hash, key) {
             entry.rest(&mut gone);
             return Ok(act(entry));
         }
         drop(table);
-        let keys = [key.clone(), key.clone()];
-        let mut table = self.table.lock();
+        let owned = key.clone();
+        let mut table = shard.table.lock();
         // It may have come in between.
-        if let Some(entry) = table.find(key) {
+        if let Some(entry) = table.find(hash, key) {
             return Ok(act(entry));
         }
         if let Err(Full { until }) = table.make_room(now, &mut gone) {
@@ -205,7 +240,7 @@ impl<K: Hash + Eq + Clone> Shared<K> {
             tracing::debug!(name: "seaworthy.limit.keys_full", keys_max = self.keys_max, "one more key is refused");
             return Err(Duration::from_nanos(until.saturating_sub(now)));
         }
-        Ok(act(table.insert(now, keys)))
+        Ok(act(table.insert(now, hash, owned)))
     }
 
     /// For a key for which some are to wait.

@@ -2,11 +2,14 @@
 //!
 //! A bucket that is full again is as good as a new one, so its key can go. When that may be is kept in a heap, one entry a
 //! key, which is put right only when it comes to the top: using a key costs nothing there.
+//!
+//! Keys are found by their hash, which is made before the lock is taken: only `Eq` of a key runs under it. Those whose
+//! hashes are the same hang together in a chain.
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, binary_heap::PeekMut},
-    hash::{BuildHasher, DefaultHasher, Hash, Hasher},
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher},
     sync::Arc,
     time::Duration,
 };
@@ -20,7 +23,8 @@ pub(super) struct Table<K> {
     rate: Rate,
     keys_max: usize,
     idle_after: u64,
-    places: HashMap<K, usize, Seeded>,
+    /// Of each hash, the place of the first key that has it.
+    places: HashMap<u64, usize, BuildHasherDefault<Identity>>,
     entries: Slab<Entry<K>>,
     /// When each bucket was to be full again, at the earliest.
     full_at: BinaryHeap<Reverse<(u64, usize)>>,
@@ -31,6 +35,9 @@ pub(super) struct Table<K> {
 #[derive(Debug)]
 pub(super) struct Entry<K> {
     key: K,
+    hash: u64,
+    /// The place of the next key that has the same hash.
+    next: Option<usize>,
     pub(super) bucket: Bucket,
     /// The limiter of this key alone, while some wait for it. It has the bucket then.
     pub(super) waiters: Option<Arc<Inner>>,
@@ -39,7 +46,7 @@ pub(super) struct Entry<K> {
 /// What is not needed any more: to be dropped when the lock is released.
 #[derive(Debug)]
 pub(super) struct Gone<K> {
-    entries: Vec<(Option<K>, Entry<K>)>,
+    entries: Vec<Entry<K>>,
     waiters: Vec<Arc<Inner>>,
 }
 
@@ -58,13 +65,13 @@ const GO_ON: u64 = 1_000_000;
 /// How soon to look again at a key for which some wait.
 const LOOK_AGAIN: u64 = 1_000_000_000;
 
-impl<K: Hash + Eq> Table<K> {
-    pub(super) fn new(rate: Rate, keys_max: usize, idle_after: u64, seed: u64) -> Self {
+impl<K: Eq> Table<K> {
+    pub(super) fn new(rate: Rate, keys_max: usize, idle_after: u64) -> Self {
         Self {
             rate,
             keys_max,
             idle_after,
-            places: HashMap::with_hasher(Seeded::new(seed)),
+            places: HashMap::default(),
             entries: Slab::new(),
             full_at: BinaryHeap::new(),
             evicted: 0,
@@ -76,8 +83,11 @@ impl<K: Hash + Eq> Table<K> {
         self.entries.len()
     }
 
-    pub(super) fn find(&mut self, key: &K) -> Option<&mut Entry<K>> {
-        let place = *self.places.get(key)?;
+    pub(super) fn find(&mut self, hash: u64, key: &K) -> Option<&mut Entry<K>> {
+        let mut place = *self.places.get(&hash)?;
+        while self.entries[place].key != *key {
+            place = self.entries[place].next?;
+        }
         self.entries.get_mut(place)
     }
 
@@ -106,13 +116,12 @@ impl<K: Hash + Eq> Table<K> {
         Err(Full { until: now.saturating_add(GO_ON) })
     }
 
-    /// Adds a key that is not there, for which there is room. It is kept twice.
-    pub(super) fn insert(&mut self, now: u64, [key, twin]: [K; 2]) -> &mut Entry<K> {
-        let entry = Entry { key, bucket: Bucket::default(), waiters: None };
-        // First what calls the key's own code: if that panics, nothing has changed.
-        self.places.insert(twin, self.entries.vacant_key());
-        let place = self.entries.insert(entry);
+    /// Adds a key that is not there, for which there is room.
+    pub(super) fn insert(&mut self, now: u64, hash: u64, key: K) -> &mut Entry<K> {
+        let place = self.entries.vacant_key();
+        let next = self.places.insert(hash, place);
         self.full_at.push(Reverse((now, place)));
+        self.entries.insert(Entry { key, hash, next, bucket: Bucket::default(), waiters: None });
         &mut self.entries[place]
     }
 
@@ -132,11 +141,26 @@ impl<K: Hash + Eq> Table<K> {
             return;
         }
         let place = *place;
-        // First what calls the key's own code: if that panics, nothing has changed.
-        let twin = self.places.remove_entry(&entry.key).map(|(twin, _)| twin);
         PeekMut::pop(top);
-        gone.entries.push((twin, self.entries.remove(place)));
+        gone.entries.push(self.remove(place));
         self.evicted += 1;
+    }
+
+    fn remove(&mut self, place: usize) -> Entry<K> {
+        let entry = self.entries.remove(place);
+        let first = self.places.get(&entry.hash).copied().filter(|first| *first != place);
+        let Some(mut before) = first else {
+            match entry.next {
+                Some(next) => self.places.insert(entry.hash, next),
+                None => self.places.remove(&entry.hash),
+            };
+            return entry;
+        };
+        while let Some(next) = self.entries[before].next.filter(|next| *next != place) {
+            before = next;
+        }
+        self.entries[before].next = entry.next;
+        entry
     }
 }
 
@@ -169,10 +193,10 @@ impl<K> Default for Gone<K> {
 
 /// SipHash, from a seed of the runtime: keys come from outside, and whoever chooses them must not choose their places.
 #[derive(Clone, Debug)]
-struct Seeded(DefaultHasher);
+pub(super) struct Seeded(DefaultHasher);
 
 impl Seeded {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(seed);
         Self(hasher)
@@ -184,5 +208,24 @@ impl BuildHasher for Seeded {
 
     fn build_hasher(&self) -> DefaultHasher {
         self.0.clone()
+    }
+}
+
+/// Of what is a hash already.
+#[derive(Debug, Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn write(&mut self, bytes: &[u8]) {
+        // Nobody calls it: numbers come by `write_u64`.
+        bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

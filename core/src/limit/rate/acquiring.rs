@@ -11,7 +11,7 @@ use super::{
     driver::{Inner, Request, Waiting},
     error::AcquireError,
 };
-use crate::{rt::Sleep, time::Deadline, wait::Key};
+use crate::{rt::Sleep, time::Deadline};
 
 /// The future of [`RateLimiter::acquire`](super::RateLimiter::acquire).
 ///
@@ -25,7 +25,7 @@ use crate::{rt::Sleep, time::Deadline, wait::Key};
 pub struct Acquiring {
     inner: Arc<Inner>,
     tokens: u32,
-    key: Key,
+    priority: i32,
     deadline: Option<Deadline>,
     waiting: Option<Waiting>,
     sleep: Option<Sleep>,
@@ -35,7 +35,7 @@ impl Acquiring {
     pub(in crate::limit) fn new(inner: &Arc<Inner>, tokens: u32, how: Acquire) -> Self {
         let Acquire { deadline, priority } = how;
         let inner = Arc::clone(inner);
-        Self { inner, tokens, key: Key::strict(priority), deadline, waiting: None, sleep: None }
+        Self { inner, tokens, priority, deadline, waiting: None, sleep: None }
     }
 }
 
@@ -43,9 +43,9 @@ impl Future for Acquiring {
     type Output = Result<(), AcquireError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { inner, tokens, key, deadline, waiting, sleep } = &mut *self;
+        let Self { inner, tokens, priority, deadline, waiting, sleep } = &mut *self;
         let deadline = deadline.as_ref();
-        let request = Request { tokens: *tokens, key: *key, deadline };
+        let request = Request { tokens: *tokens, priority: *priority, deadline };
         match waiting {
             Some(waiting) => {
                 if let Poll::Ready(outcome) = inner.poll(waiting, &request, cx.waker()) {

@@ -31,11 +31,20 @@ pub struct Config {
     /// lost: 10,000 a second come down to some 1,000.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
     pub catch_up_max: Duration,
+    /// By how much earlier one seems to have come for each point of priority. Zero makes priorities void. `None` is no
+    /// ageing: the higher priority goes first however long others have waited, so low ones may starve. Default: 1 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub ageing_step: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { quota: Quota::default(), waiters_max: 10_000, catch_up_max: Duration::from_millis(5) }
+        Self {
+            quota: Quota::default(),
+            waiters_max: 10_000,
+            catch_up_max: Duration::from_millis(5),
+            ageing_step: Some(Duration::from_secs(1)),
+        }
     }
 }
 
@@ -47,7 +56,7 @@ impl From<Quota> for Config {
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let Self { quota, waiters_max, catch_up_max } = *self;
+        let Self { quota, waiters_max, catch_up_max, .. } = *self;
         quota.check()?;
         if waiters_max > 100_000_000 {
             return Err(ConfigError::new("limit::rate::Config::waiters_max", waiters_max, "0 to 100000000"));

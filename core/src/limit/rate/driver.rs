@@ -13,13 +13,14 @@ use futures::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    super::{Quota, wake::wake_all},
+    super::{Quota, order::Order, wake::wake_all},
     Config, Stats,
     bucket::Bucket,
     error::{AcquireError, TryAcquireError},
     fast::{Fast, Way},
+    line::Place,
     pacer::{self, Pacer},
-    state::{Answer, Demand, Grant, Machine, Place, Refusal},
+    state::{Answer, Demand, Grant, Machine, Refusal},
 };
 use crate::{
     rt::{Rt, Task},
@@ -32,6 +33,7 @@ pub(in crate::limit) struct Inner {
     /// All times are nanoseconds since then.
     epoch: Instant,
     fast: Fast,
+    order: Order,
     state: Mutex<State>,
     pub(super) pacer: Mutex<Option<Task<()>>>,
     pub(super) nudge: AtomicWaker,
@@ -71,7 +73,7 @@ pub(super) struct Waiting {
 /// What one who comes asks for.
 pub(super) struct Request<'a> {
     pub(super) tokens: u32,
-    pub(super) key: Key,
+    pub(super) priority: i32,
     pub(super) deadline: Option<&'a Deadline>,
 }
 
@@ -84,9 +86,9 @@ impl Inner {
     pub(in crate::limit) fn with_bucket(rt: &Rt, config: &Config, epoch: Instant, bucket: Bucket) -> Self {
         let mut machine = Machine::new(config);
         machine.bucket = bucket;
-        let fast = Fast::new();
+        let fast = Fast::new(config.catch_up_max);
         if let Some(rate) = machine.rate() {
-            fast.set_rate(&rate, bucket);
+            fast.set_rate(&rate, bucket, nanos(epoch, rt.now()));
             fast.open(bucket);
         }
         let line = WaitQueue::new(config.waiters_max);
@@ -95,6 +97,7 @@ impl Inner {
             rt: rt.clone(),
             epoch,
             fast,
+            order: Order::new(config.ageing_step),
             state: Mutex::new(state),
             pacer: Mutex::default(),
             nudge: AtomicWaker::new(),
@@ -148,16 +151,17 @@ impl Inner {
         if let Way::Through = self.fast.take(now, request.tokens) {
             return Ok(None);
         }
+        let key = self.order.key(now, request.priority);
         let until = request.deadline.map(|deadline| self.nanos(deadline.at()));
         // Dropped, if it is not needed, after the lock is released.
         let mut waker = Some(waker.clone());
         let mut state = self.lock();
-        let entered = match state.machine.take(now, request.tokens, request.key) {
+        let entered = match state.machine.take(now, request.tokens, key) {
             Answer::Granted => Ok(None),
             Answer::TooMany { burst } => Err(AcquireError::TooMany { asked: request.tokens, burst }),
             Answer::Wait(wait) => match self.refusal(&state, now, request, wait) {
                 Some(refusal) => Err(refusal),
-                None => Ok(waker.take().and_then(|waker| state.join(request, until, waker))),
+                None => Ok(waker.take().and_then(|waker| state.join(key, request.tokens, until, waker))),
             },
         };
         state.counts.refused += u64::from(entered.is_err());
@@ -259,7 +263,7 @@ impl Inner {
         let mut state = self.lock();
         let refused = state.machine.set_quota(now, quota);
         if let Some(rate) = state.machine.rate() {
-            self.fast.set_rate(&rate, state.machine.bucket);
+            self.fast.set_rate(&rate, state.machine.bucket, now);
         }
         state.counts.refused += refused.len() as u64;
         let tell = |(waiter, refusal)| state.line.grant_to(waiter, Err(refusal)).ok();
@@ -307,7 +311,10 @@ impl Inner {
         wakers.append(&mut state.release(now));
         let next_due = state.machine.next_due();
         let order = state.pacer.settle(next_due);
-        if state.machine.is_quiet() && state.machine.rate().is_some() {
+        if let Some(rate) = state.machine.rate().filter(|_| state.machine.is_quiet()) {
+            if self.fast.is_used_up(now) {
+                self.fast.set_rate(&rate, state.machine.bucket, now);
+            }
             self.fast.open(state.machine.bucket);
         }
         drop(state);
@@ -334,6 +341,12 @@ impl Inner {
     fn remaining(&self, request: &Request<'_>, now: u64) -> Option<Duration> {
         let until = |deadline: &Deadline| self.nanos(deadline.at()).saturating_sub(now);
         request.deadline.map(until).map(Duration::from_nanos)
+    }
+
+    /// Whether one who comes now need not lock.
+    #[cfg(test)]
+    pub(super) fn is_fast(&self) -> bool {
+        self.fast.number() < u64::MAX
     }
 
     #[inline]
@@ -370,10 +383,10 @@ impl State {
         wakers
     }
 
-    fn join(&mut self, request: &Request<'_>, until: Option<u64>, waker: Waker) -> Option<Waiting> {
-        let ticket = self.line.join(request.key, waker).ok()?;
-        let demand = Demand { tokens: request.tokens, deadline: until, waiter: ticket.waiter() };
-        let place = self.machine.join(request.key, demand);
+    fn join(&mut self, key: Key, tokens: u32, deadline: Option<u64>, waker: Waker) -> Option<Waiting> {
+        let ticket = self.line.join(key, waker).ok()?;
+        let demand = Demand { tokens, deadline, waiter: ticket.waiter() };
+        let place = self.machine.join(key, demand);
         Some(Waiting { ticket: Some(ticket), place })
     }
 

@@ -6,31 +6,50 @@
 //! # Why a torn read does no harm
 //!
 //! The rate can change between the load of the number and that of the rate. Whoever changes it closes first, and opens
-//! with a number that is above all before, shifted there by an `offset`. So no number of one rate comes back under another
-//! (within one it may, when a slot is given back, and means the same): a compare-exchange that succeeds has seen no other
-//! rate than its own, and a refusal is believed only if the number is still the same after the rate was read.
+//! with a number that is above all before: numbers count from a `base` in time, where they are at `start`. So no number of
+//! one rate comes back under another (within one it may, when a slot is given back, and means the same): a
+//! compare-exchange that succeeds has seen no other rate than its own, and a refusal is believed only if the number is
+//! still the same after the rate was read.
+//!
+//! # When the numbers are used up
+//!
+//! Then they begin again, from a later base, at most once in [`RUN_MIN`]. Only a thread that stands still for so long
+//! between two neighbouring instructions, and goes on in the moment in which the very number is there that it has read
+//! before, of some 2^61, could mistake the one for the other.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
+    time::Duration,
+};
 
 use super::bucket::{Bucket, Rate};
 
 const CLOSED: u64 = u64::MAX;
 /// Sums of two numbers below it do not overflow.
 const TICKS_MAX: u64 = 1 << 62;
+/// For how long numbers have to last: 1 minute. A rate that counts so finely that they do not stays closed.
+const RUN_MIN: u64 = 60_000_000_000;
 
 #[derive(Debug)]
 #[repr(align(64))]
 pub(in crate::limit) struct Fast {
     full_at: AtomicU64,
     scale: AtomicU64,
-    offset: AtomicU64,
+    /// Where the numbers count from, in nanoseconds since the epoch.
+    base: AtomicU64,
+    /// The number that stands for the base.
+    start: AtomicU64,
     cost: AtomicU64,
     tolerance: AtomicU64,
-    /// From when on numbers would not fit, in nanoseconds since the epoch.
-    until: AtomicU64,
+    /// For how many nanoseconds from the base numbers fit; 0 if it can not be opened.
+    span: AtomicU64,
     burst: AtomicU32,
-    /// No number so far was above it.
+    /// No number since they began was above it.
     highest: AtomicU64,
+    /// When numbers may begin again.
+    again_at: AtomicU64,
+    /// How far before now the base is when it is set: no slot is caught up that is later.
+    catch_up_max: u64,
 }
 
 /// What there was on the fast way.
@@ -44,17 +63,20 @@ pub(in crate::limit) enum Way {
 
 impl Fast {
     /// Closed.
-    pub(in crate::limit) fn new() -> Self {
+    pub(in crate::limit) fn new(catch_up_max: Duration) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
             full_at: AtomicU64::new(CLOSED),
             scale: zero(),
-            offset: zero(),
+            base: zero(),
+            start: zero(),
             cost: zero(),
             tolerance: zero(),
-            until: zero(),
+            span: zero(),
             burst: AtomicU32::new(0),
             highest: zero(),
+            again_at: zero(),
+            catch_up_max: u64::try_from(catch_up_max.as_nanos()).unwrap_or(u64::MAX),
         }
     }
 
@@ -62,17 +84,19 @@ impl Fast {
     pub(in crate::limit) fn take(&self, now: u64, tokens: u32) -> Way {
         let mut full_at = self.full_at.load(Ordering::Acquire);
         loop {
-            let (scale, offset) = (self.scale.load(Ordering::Relaxed), self.offset.load(Ordering::Relaxed));
+            let (scale, start) = (self.scale.load(Ordering::Relaxed), self.start.load(Ordering::Relaxed));
             let (cost, tolerance) =
                 (self.cost.load(Ordering::Relaxed), self.tolerance.load(Ordering::Relaxed));
+            // Far too great if the clock was read before the base.
+            let since = now.wrapping_sub(self.base.load(Ordering::Relaxed));
             if full_at == CLOSED
-                || now >= self.until.load(Ordering::Relaxed)
+                || since >= self.span.load(Ordering::Relaxed)
                 || tokens > self.burst.load(Ordering::Relaxed)
             {
                 return Way::Closed;
             }
             // None of these overflows unless the read is torn, and then it does not count.
-            let ticks = now.wrapping_mul(scale).wrapping_add(offset);
+            let ticks = since.wrapping_mul(scale).wrapping_add(start);
             let next = full_at.max(ticks).wrapping_add(cost.wrapping_mul(u64::from(tokens)));
             let ahead = next.wrapping_sub(ticks);
             if ahead <= tolerance {
@@ -104,7 +128,17 @@ impl Fast {
         }
         let full_at = self.full_at.swap(CLOSED, Ordering::AcqRel);
         self.highest.fetch_max(full_at, Ordering::Relaxed);
-        Some(Bucket { full_at: u128::from(full_at - self.offset.load(Ordering::Relaxed)) })
+        let since = full_at - self.start.load(Ordering::Relaxed);
+        Some(Bucket { full_at: self.base_ticks() + u128::from(since) })
+    }
+
+    fn base_ticks(&self) -> u128 {
+        u128::from(self.base.load(Ordering::Relaxed)) * u128::from(self.scale.load(Ordering::Relaxed))
+    }
+
+    #[cfg(test)]
+    pub(in crate::limit) fn number_max(&self) -> u64 {
+        self.highest.load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
@@ -112,31 +146,44 @@ impl Fast {
         self.full_at.load(Ordering::Relaxed)
     }
 
-    /// Opens it again at the rate it had.
+    /// Opens it again at the rate it had. What was full before the base is as good as full at the base.
     pub(in crate::limit) fn open(&self, bucket: Bucket) {
-        let number = u64::try_from(bucket.full_at + u128::from(self.offset.load(Ordering::Relaxed)));
-        let fits = |number: &u64| *number < TICKS_MAX && self.until.load(Ordering::Relaxed) > 0;
+        let since = bucket.full_at.saturating_sub(self.base_ticks());
+        let number = u64::try_from(since + u128::from(self.start.load(Ordering::Relaxed)));
+        let fits = |number: &u64| *number < TICKS_MAX && self.span.load(Ordering::Relaxed) > 0;
         if let Some(full_at) = number.ok().filter(fits) {
             self.full_at.store(full_at, Ordering::Release);
         }
     }
 
-    /// Sets another rate while it is closed, of which `bucket` is the state. If numbers would not fit it can not be opened.
-    pub(in crate::limit) fn set_rate(&self, rate: &Rate, bucket: Bucket) {
+    /// Whether the numbers are used up, so that the rate has to be set anew.
+    pub(in crate::limit) fn is_used_up(&self, now: u64) -> bool {
+        now.saturating_sub(self.base.load(Ordering::Relaxed)) >= self.span.load(Ordering::Relaxed)
+    }
+
+    /// Sets a rate while it is closed, of which `bucket` is the state. If its numbers would not fit it can not be opened.
+    pub(in crate::limit) fn set_rate(&self, rate: &Rate, bucket: Bucket, now: u64) {
         // For those who read the old number: if they read anything of the new rate, they find that it was closed.
         fence(Ordering::Release);
-        let above = u128::from(self.highest.load(Ordering::Relaxed)) + 1;
-        let offset = above.saturating_sub(bucket.full_at);
-        let (Ok(offset), Ok(tolerance)) = (u64::try_from(offset), u64::try_from(rate.tolerance())) else {
-            self.until.store(0, Ordering::Relaxed);
-            return;
-        };
-        let room = TICKS_MAX.saturating_sub(offset).saturating_sub(tolerance);
-        self.offset.store(offset, Ordering::Relaxed);
+        let base = now.saturating_sub(self.catch_up_max);
+        let tolerance = u64::try_from(rate.tolerance()).unwrap_or(TICKS_MAX);
+        let span = |start: u64| TICKS_MAX.saturating_sub(start).saturating_sub(tolerance) / rate.scale;
+        let lasts = |span: u64| span >= now - base + RUN_MIN;
+        // The bucket's number is to be above all before, and the base is some way below it.
+        let since = u64::try_from(bucket.full_at.saturating_sub(rate.ticks(base))).unwrap_or(u64::MAX);
+        let mut start = (self.highest.load(Ordering::Relaxed) + 1).saturating_sub(since);
+        if !lasts(span(start)) && lasts(span(0)) && now >= self.again_at.load(Ordering::Relaxed) {
+            start = 0;
+            self.highest.store(0, Ordering::Relaxed);
+            self.again_at.store(now.saturating_add(RUN_MIN), Ordering::Relaxed);
+        }
+        let span = Some(span(start)).filter(|span| lasts(*span)).unwrap_or_default();
+        self.base.store(base, Ordering::Relaxed);
+        self.start.store(start, Ordering::Relaxed);
         self.scale.store(rate.scale, Ordering::Relaxed);
         self.cost.store(rate.cost, Ordering::Relaxed);
         self.tolerance.store(tolerance, Ordering::Relaxed);
-        self.until.store(room / rate.scale, Ordering::Relaxed);
+        self.span.store(span, Ordering::Relaxed);
         self.burst.store(rate.burst, Ordering::Relaxed);
     }
 }

@@ -5,7 +5,8 @@
 //! 1. Slots obey the generic cell rate algorithm exactly: no windows, no rounding, no drift.
 //! 2. Any interval `T` sees at most `burst + rate · (T + catch_up_max)` slots given out; without waiters,
 //!    `burst + rate · T`. What a timer is late by is caught up to `catch_up_max` and then forgotten.
-//! 3. Those who wait go first come, first served within their priority, and no newcomer overtakes them.
+//! 3. Those who wait go first come, first served within their priority, and no newcomer overtakes them. With
+//!    [`Config::ageing_step`] a priority is worth so much of waiting and no more, so that nobody waits for ever.
 //! 4. Each waiter is woken once. The pacer, the one task that gives out slots, wakes once for a slot, a waiter that went
 //!    away, or a change of the quota, and lives only while some wait. A waiter that is not polled stops nobody.
 //! 5. What can never go through is refused at once: more than the burst; a wait that would end after its deadline, with how
@@ -25,6 +26,7 @@ mod config;
 mod driver;
 mod error;
 mod fast;
+mod line;
 mod pacer;
 mod state;
 
@@ -96,9 +98,11 @@ impl RateLimiter {
 
     /// Takes `n` tokens if there are as many and nobody waits for them. None at all is always there.
     ///
-    /// It reads the clock once and takes no lock for as long as its numbers fit into 64 bits. How long that is depends on
-    /// the quota: for a rate that divides a nanosecond badly, such as 33,333 a second, some 38 hours from the making of the
-    /// limiter. From then on it is as exact and takes a lock that is held briefly.
+    /// It reads the clock once and, while nobody waits, takes no lock, however long the limiter lives. Its numbers of 64 bits
+    /// last for 146 years of most quotas and for 8 minutes of one as awkward as 9,999,991 a second; then one call begins
+    /// them again, under the lock. Where they would not last for a minute (more than some 70,000,000 tokens in a period
+    /// with which they have no factor in common, or a burst that takes longer to come back than they last) each call takes
+    /// a lock that is held briefly, and is as exact.
     ///
     /// # Errors
     ///

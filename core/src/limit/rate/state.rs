@@ -1,21 +1,15 @@
 //! Who goes through, and when: the pure machine. Time is nanoseconds since the limiter's epoch. It reads no clock, never
 //! sleeps and wakes nobody.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Bound,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
     super::Quota,
     Config,
     bucket::{Bucket, Rate},
+    line::{Line, Place},
 };
 use crate::wait::{Key, WaiterId};
-
-/// A place in line: by key, then by arrival.
-pub(in crate::limit) type Place = (Key, u64);
 
 /// What one who comes has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +55,7 @@ pub(in crate::limit) struct Machine {
     pub(in crate::limit) bucket: Bucket,
     catch_up_max: u64,
     waiters_max: usize,
-    line: BTreeMap<Place, Demand>,
-    /// How many tokens those of each key wait for.
-    queued: BTreeMap<Key, u64>,
-    /// Of all of those.
-    queued_total: u64,
-    arrivals: u64,
+    line: Line,
     given: Given,
 }
 
@@ -85,7 +74,7 @@ const AHEAD_MAX: usize = 64;
 
 impl Machine {
     pub(in crate::limit) fn new(config: &Config) -> Self {
-        let Config { quota, waiters_max, catch_up_max } = *config;
+        let Config { quota, waiters_max, catch_up_max, .. } = *config;
         let rate = Rate::new(&quota);
         Self {
             quota,
@@ -94,10 +83,7 @@ impl Machine {
             bucket: Bucket::default(),
             catch_up_max: u64::try_from(catch_up_max.as_nanos()).unwrap_or(u64::MAX),
             waiters_max,
-            line: BTreeMap::new(),
-            queued: BTreeMap::new(),
-            queued_total: 0,
-            arrivals: 0,
+            line: Line::default(),
             given: Given::default(),
         }
     }
@@ -131,7 +117,7 @@ impl Machine {
             return Answer::TooMany { burst: rate.burst };
         }
         let floor = if self.line.is_empty() { rate.ticks(now) } else { self.floor(&rate, now) };
-        let ahead = self.queued_up_to(key);
+        let ahead = self.line.tokens_up_to(key);
         let due = self.bucket.due(&rate, floor, ahead + u64::from(tokens));
         if self.line.is_empty() && due <= rate.ticks(now) {
             self.give(&rate, floor, tokens);
@@ -140,40 +126,20 @@ impl Machine {
         Answer::Wait(Some(wait(&rate, now, due)))
     }
 
-    /// How many tokens are waited for by those who are not behind that key. Whoever comes is mostly the last, or has few
-    /// behind.
-    fn queued_up_to(&self, key: Key) -> u64 {
-        let behind = (Bound::Excluded(key), Bound::Unbounded);
-        self.queued_total - self.queued.range(behind).map(|(_, tokens)| tokens).sum::<u64>()
-    }
-
     /// Takes a place in line.
     pub(in crate::limit) fn join(&mut self, key: Key, demand: Demand) -> Place {
-        let place = (key, self.arrivals);
-        self.arrivals += 1;
-        self.line.insert(place, demand);
-        *self.queued.entry(key).or_default() += u64::from(demand.tokens);
-        self.queued_total += u64::from(demand.tokens);
-        place
+        self.line.join(key, demand)
     }
 
     /// Gives up a place in line.
     pub(in crate::limit) fn leave(&mut self, place: Place) -> Option<Demand> {
-        let demand = self.line.remove(&place)?;
-        self.queued_total -= u64::from(demand.tokens);
-        if let Some(queued) = self.queued.get_mut(&place.0) {
-            *queued -= u64::from(demand.tokens);
-            if *queued == 0 {
-                self.queued.remove(&place.0);
-            }
-        }
-        Some(demand)
+        self.line.leave(place)
     }
 
     /// When the first in line is due. `None` if nobody waits, or nothing goes through.
     pub(in crate::limit) fn next_due(&self) -> Option<u64> {
         let rate = self.rate()?;
-        let (_, first) = self.line.first_key_value()?;
+        let (_, first) = self.line.first()?;
         Some(rate.nanos(self.bucket.due(&rate, 0, u64::from(first.tokens))))
     }
 
@@ -183,7 +149,7 @@ impl Machine {
             return None;
         }
         let rate = self.rate()?;
-        let (&place, &Demand { tokens, .. }) = self.line.first_key_value()?;
+        let (place, Demand { tokens, .. }) = self.line.first()?;
         self.leave(place);
         self.given.untaken += 1;
         // What is too late to be caught up is left out here: from then on, slots are timed anew.
@@ -234,7 +200,7 @@ impl Machine {
         let mut refused = Vec::new();
         let mut ahead = 0;
         let floor = self.floor(rate, now);
-        for (&place, demand) in &self.line {
+        for (place, demand) in self.line.iter() {
             let tokens = u64::from(demand.tokens);
             let wait = wait(rate, now, self.bucket.due(rate, floor, ahead + tokens));
             let until = demand.deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(now)));

@@ -6,6 +6,36 @@ use super::{
 };
 
 impl<C, W> Machine<C, W> {
+    /// The check of a connection has succeeded: it is leased, unless something else speaks against it by now.
+    pub(in super::super) fn checked(
+        &mut self,
+        now: Now,
+        index: usize,
+        connection: C,
+        effects: &mut Effects<C, W>,
+    ) -> Option<C> {
+        self.end_check(index);
+        if let Some(reason) = self.verdict(now, index) {
+            self.retire(index, connection, reason, effects);
+            self.settle(now, effects);
+            return None;
+        }
+        let slot = self.slots.get_mut(index)?;
+        slot.stage = Stage::Leased;
+        (slot.since, slot.proved, slot.tick) = (now.instant, now.instant, self.alarms.tick);
+        slot.uses += 1;
+        self.counts.leased += 1;
+        Some(connection)
+    }
+
+    /// A connection that failed its check, or whose check was cut short, is about to be dropped.
+    pub(in super::super) fn check_failed(&mut self, index: usize, reason: Reason) {
+        if self.slots.contains(index) {
+            self.end_check(index);
+            self.depart(index, reason);
+        }
+    }
+
     /// A connection comes back and has to be reset before it is lent again, unless it retires anyway.
     pub(in super::super) fn begin_reset(
         &mut self,

@@ -1,6 +1,8 @@
 //! How many connections are to be made, and when.
 
-use super::{Effects, Machine, Now, Slot, nanos};
+use std::time::Duration;
+
+use super::{Effects, Machine, NEVER, Now, Slot, Stage, nanos};
 use crate::{
     rt::Rng,
     time::{Backoff, Delays},
@@ -73,6 +75,59 @@ impl Connects {
 }
 
 impl<C, W> Machine<C, W> {
+    /// A connect succeeded.
+    pub(in super::super) fn connected(
+        &mut self,
+        now: Now,
+        index: usize,
+        connection: C,
+        effects: &mut Effects<C, W>,
+    ) {
+        self.connects.succeeded();
+        self.counts.connected += 1;
+        let jitter = nanos(self.rng.duration(Duration::ZERO, self.rules.lifetime_jitter));
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        slot.stage = Stage::Idle;
+        (slot.since, slot.born, slot.proved) = (now.instant, now.instant, now.instant);
+        if self.rules.lifetime_max != NEVER {
+            slot.retire_at = now.after(self.rules.lifetime_max - jitter);
+        }
+        self.alarms.upkeep_by(slot.retire_at.min(now.after(self.rules.period)));
+        if let Some(reason) = self.verdict(now, index) {
+            self.retire(index, connection, reason, effects);
+        } else {
+            self.slots[index].connection = Some(connection);
+            self.place(now, index, effects);
+        }
+        self.settle(now, effects);
+    }
+
+    /// A connect failed, and if that `is_fatal` nobody waits for another one.
+    pub(in super::super) fn connect_failed(
+        &mut self,
+        now: Now,
+        index: usize,
+        is_fatal: bool,
+        effects: &mut Effects<C, W>,
+    ) {
+        let Some(slot) = self.slots.try_remove(index) else { return };
+        // What was fatal then says nothing of what is asked for since all was declared outdated.
+        let is_fatal = is_fatal && slot.generation == self.generation;
+        self.connects.failed(now, self.nanos(slot.since), is_fatal);
+        if is_fatal && !self.closed {
+            self.line.fail(effects);
+        }
+        self.settle(now, effects);
+    }
+
+    /// A connect was given up because nobody wants it any more.
+    pub(in super::super) fn connect_dropped(&mut self, now: Now, index: usize, effects: &mut Effects<C, W>) {
+        if self.slots.try_remove(index).is_some() {
+            self.connects.under_way -= 1;
+            self.settle(now, effects);
+        }
+    }
+
     /// How many more connections there should be.
     fn wanted(&self) -> usize {
         let made = self.connects.under_way;

@@ -1,8 +1,8 @@
 //! What there is to say of a pool.
 
 use super::{
-    super::{Holder, Phase},
-    Machine, Now, Stage,
+    super::{Holder, Phase, Stats},
+    Counts, Machine, Now, Stage,
 };
 
 /// How things stand, for the error of somebody whose time is over.
@@ -16,6 +16,53 @@ pub(in super::super) struct Situation {
 }
 
 impl<C, W> Machine<C, W> {
+    pub(in super::super) fn stats(&self) -> Stats {
+        let Counts { leased, waited, timed_out, failed_fast, rejected, .. } = self.counts;
+        let Counts { handovers_missed, connected, checks, resets, leaks, panics, retired, .. } = self.counts;
+        let (idle, connecting, checking) = (self.idle.len(), self.connects.under_way, self.checking);
+        Stats {
+            max: self.max,
+            in_use: self.slots.len() - idle - connecting - checking - self.closing,
+            idle,
+            connecting,
+            checking,
+            closing: self.closing,
+            waiting: self.line.len(),
+            leased,
+            waited,
+            timed_out,
+            failed_fast,
+            rejected,
+            handovers_missed,
+            connected,
+            connect_failures: self.connects.failures,
+            checks,
+            resets,
+            leaks,
+            panics,
+            retired,
+        }
+    }
+
+    /// Whether nothing is left, not even on its way out.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Whether somebody waits: a hint at what to try first.
+    #[inline]
+    pub(in super::super) fn is_busy(&self) -> bool {
+        !self.line.is_empty()
+    }
+
+    pub(in super::super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(in super::super) fn count_panic(&mut self) {
+        self.counts.panics += 1;
+    }
+
     /// How things stand for somebody in line.
     pub(in super::super) fn situation(&self, now: Now) -> Situation {
         let phase = if self.connects.under_way > 0 {

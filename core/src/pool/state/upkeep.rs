@@ -72,6 +72,24 @@ impl Alarms {
 }
 
 impl<C, W> Machine<C, W> {
+    /// For how long a slot is in its stage.
+    pub(super) fn age(&self, now: Now, index: usize) -> u64 {
+        self.slots.get(index).map_or(0, |slot| now.nanos.saturating_sub(self.nanos(slot.since)))
+    }
+
+    /// For how long it was neither used nor found to work.
+    pub(super) fn unproved(&self, now: Now, index: usize) -> u64 {
+        let proved = self.slots.get(index).map_or(now.instant, |slot| slot.since.max(slot.proved));
+        now.nanos.saturating_sub(self.nanos(proved))
+    }
+
+    /// By when somebody has to look at an idle connection. That a check or a keepalive is due is found out by whoever
+    /// looks after the pool, once per period.
+    pub(super) fn due_at(&self, index: usize) -> u64 {
+        let since = self.slots.get(index).map_or(NEVER, |slot| self.nanos(slot.since));
+        since.saturating_add(self.rules.idle_max)
+    }
+
     #[inline]
     pub(in super::super) fn tick(&self) -> u32 {
         self.alarms.tick
@@ -81,6 +99,12 @@ impl<C, W> Machine<C, W> {
     #[inline]
     pub(in super::super) fn take_earlier(&mut self) -> bool {
         std::mem::take(&mut self.alarms.earlier)
+    }
+
+    /// As [`take_earlier`](Self::take_earlier), until that is asked.
+    #[inline]
+    pub(in super::super) fn is_earlier(&self) -> bool {
+        self.alarms.earlier
     }
 
     /// By when to look after the pool: because somebody waits for it, and for the sake of order.

@@ -110,6 +110,27 @@ fn what_was_handed_over_and_not_picked_up_closes_too() {
 }
 
 #[test]
+fn what_comes_back_to_a_closed_pool_serves_nobody() {
+    testing::run(1, |rt| async move {
+        let (pool, backend) = pool(&rt, max(1));
+        let held = pool.get().await.unwrap();
+        let mut first = Box::pin(pool.get());
+        assert!((&mut first).now_or_never().is_none());
+        let mut second = Box::pin(pool.get());
+        assert!((&mut second).now_or_never().is_none());
+        drop(held);
+        // Who looks after what is handed over is awake.
+        let held = first.await.unwrap();
+        pool.inner_for_tests().close_now();
+        drop(held);
+        assert!(matches!(second.now_or_never(), Some(Err(AcquireError::Closed))));
+        rt.sleep(SECOND).await;
+        assert_eq!(backend.alive(), 0);
+        assert_sound(&pool, &backend);
+    });
+}
+
+#[test]
 fn a_pool_without_handles_is_closed() {
     for_each_seed(0..30, |rt| async move {
         let (pool, backend) = pool(&rt, max(2));
@@ -180,6 +201,68 @@ fn a_lease_dropped_on_another_thread_comes_back() {
         assert_eq!(pool.get().await.unwrap().number, 1);
         assert_sound(&pool, &backend);
     });
+}
+
+#[test]
+fn nothing_is_left_of_a_pool_that_goes_at_whatever_its_connections_are_at() {
+    for_each_seed(0..30, |rt| async move {
+        let (pool, backend) = pool(&rt, max(6));
+        pool.warm(3).await.unwrap();
+        let held = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+        *backend.connect_takes.lock() = SECOND * 3;
+        assert_eq!((pool.stats().idle, pool.stats().in_use), (1, 2));
+        let warming = rt.spawn("warming", {
+            let pool = pool.clone();
+            async move { pool.warm(6).await }
+        });
+        rt.sleep(SECOND).await;
+        let inner = Arc::downgrade(pool.inner_for_tests());
+        warming.cancel().await.unwrap_err();
+        drop(pool);
+        rt.sleep(MINUTE).await;
+        assert_eq!(backend.alive(), 2);
+        drop(held);
+        rt.sleep(MINUTE).await;
+        assert_eq!(backend.alive(), 0);
+        assert!(inner.upgrade().is_none(), "no connection keeps it");
+        assert_eq!(Arc::strong_count(&backend), 1, "its manager went with it");
+    });
+}
+
+#[test]
+fn leases_come_home_from_many_threads_while_the_pool_goes() {
+    for round in 0..20 {
+        testing::run(round, |rt| async move {
+            let (pool, backend) = pool(&rt, max(3));
+            pool.warm(3).await.unwrap();
+            let inner = Arc::downgrade(pool.inner_for_tests());
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    let pool = pool.clone();
+                    scope.spawn(move || {
+                        let mut waits = pool.get();
+                        let mut last = None;
+                        for _ in 0..200 {
+                            let served = (&mut waits).now_or_never();
+                            if let Some(served) = served {
+                                last = Some(served.unwrap());
+                                waits = pool.get();
+                            }
+                        }
+                        drop(waits);
+                        // Some of the leases outlive all handles.
+                        drop(pool);
+                        drop(last);
+                    });
+                }
+                drop(pool);
+            });
+            rt.sleep(SECOND).await;
+            assert_eq!(backend.alive(), 0);
+            assert!(inner.upgrade().is_none(), "no connection keeps it");
+            assert_eq!(Arc::strong_count(&backend), 1, "its manager went with it");
+        });
+    }
 }
 
 #[test]

@@ -1,13 +1,20 @@
 //! Laws 4 and 6: connects run by themselves, few at a time, and fewer in trouble.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::{
+    pin::Pin,
+    sync::atomic::Ordering::Relaxed,
+    task::{Context, Waker},
+    time::{Instant, SystemTime},
+};
+
+use futures::{FutureExt, future::BoxFuture};
 
 use super::{
     super::{AcquireError, Config, ConnectError, Phase, WarmError},
     Backend, Dial, Down, MINUTE, Pool, SECOND, assert_sound, calm, max, pool,
 };
 use crate::{
-    rt::{Rt, Task},
+    rt::{Net, Rt, Runtime, Task, Timer},
     testing::{self, for_each_seed},
     time::{Backoff, Jitter},
 };
@@ -203,5 +210,54 @@ fn warming_opens_as_many_as_asked_for_or_says_why_not() {
         assert_eq!(backend.attempts.load(Relaxed), attempts, "nobody asks for one any more");
         pool.close(SECOND).await;
         assert!(matches!(pool.warm(1).await, Err(WarmError::Closed)));
+    });
+}
+
+/// A runtime that polls the tasks of connects as soon as they are spawned, as other threads may.
+#[derive(Debug)]
+struct Eager(Rt);
+
+impl Runtime for Eager {
+    fn spawn(&self, name: &'static str, mut future: BoxFuture<'static, ()>) {
+        let is_polled = name == "pool.connect";
+        if !is_polled || future.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.0.runtime().spawn(name, future);
+        }
+    }
+
+    fn spawn_blocking(&self, name: &'static str, job: Box<dyn FnOnce() + Send>) {
+        self.0.runtime().spawn_blocking(name, job);
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.0.wall_clock()
+    }
+
+    fn timer(&self, at: Instant) -> Pin<Box<dyn Timer>> {
+        self.0.runtime().timer(at)
+    }
+
+    fn random_u64(&self) -> u64 {
+        self.0.runtime().random_u64()
+    }
+
+    fn net(&self) -> &dyn Net {
+        self.0.runtime().net()
+    }
+}
+
+#[test]
+fn a_connect_that_fails_as_soon_as_it_is_begun_is_told_to_who_warms() {
+    testing::run(1, |rt| async move {
+        let start = rt.now();
+        let (pool, backend) = pool(&Rt::new(Eager(rt.clone())), max(1));
+        backend.is_down.store(true, Relaxed);
+        let told = pool.warm(1).await;
+        assert!(matches!(told, Err(WarmError::Connect { open: 0, wanted: 1, .. })), "{told:?}");
+        assert_eq!(rt.now(), start, "at once");
     });
 }

@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 use super::{
     super::{Acquire, AcquireError, Config, Phase},
-    SECOND, max, pool,
+    MINUTE, SECOND, assert_sound, max, pool,
 };
 use crate::{
     testing::{self, for_each_seed},
@@ -46,12 +46,13 @@ fn the_error_says_who_holds_what_and_who_waits() {
         let text = error.to_string();
         let AcquireError::TimedOut(timed_out) = error else { panic!("{error}") };
         assert_eq!(timed_out.phase, Phase::Queue);
-        assert_eq!((timed_out.waited, timed_out.waiting), (SECOND * 5, 2));
+        // The time of the first is over too.
+        assert_eq!((timed_out.waited, timed_out.waiting), (SECOND * 5, 1));
         assert_eq!((timed_out.in_use, timed_out.max), (2, 2));
         let oldest = timed_out.oldest.expect("two are out");
         assert_eq!((oldest.location.line(), oldest.age), (line, SECOND * 8));
         assert!(oldest.location.file().ends_with("errors.rs"));
-        let start = "no connection within 5s, waiting for a connection that others hold; 2 of 2 in use, 2 others wait; \
+        let start = "no connection within 5s, waiting for a connection that others hold; 2 of 2 in use, 1 others wait; \
                      the oldest lease is held for 8s by ";
         assert!(text.starts_with(start), "{text}");
         assert!(timed_out.source().is_none());
@@ -166,5 +167,87 @@ fn the_error_names_the_deadline_if_that_was_the_earlier_limit() {
             assert_eq!(scope, is_earlier.then_some("checkout"), "{timed_out}");
             assert_eq!(timed_out.to_string().contains("checkout"), is_earlier, "{timed_out}");
         }
+    });
+}
+
+#[test]
+fn whoever_is_late_and_not_polled_is_out_of_the_line() {
+    for_each_seed(0..20, |rt| async move {
+        let (pool, backend) =
+            pool(&rt, Config { acquire_timeout: Some(SECOND * 5), waiters_max: 2, ..max(1) });
+        let held = pool.get().await.unwrap();
+        let mut late = Box::pin(pool.get());
+        assert!((&mut late).now_or_never().is_none());
+        rt.sleep(SECOND * 3).await;
+        let mut next = Box::pin(pool.get());
+        assert!((&mut next).now_or_never().is_none());
+        rt.sleep(SECOND * 2).await;
+        // The look at the time comes before this, or after.
+        drop(held);
+        let lease = next.now_or_never().expect("it lies ready").unwrap();
+        assert_eq!(pool.stats().waiting, 0);
+        // It has its place until it hears that.
+        let mut other = Box::pin(pool.get());
+        assert!((&mut other).now_or_never().is_none());
+        assert!(matches!(pool.get().now_or_never(), Some(Err(AcquireError::QueueFull { waiting: 2 }))));
+        lease.discard();
+        rt.sleep(SECOND).await;
+        assert_eq!(backend.connects(), 2, "one for who waits, none for who is late");
+        assert!(late.await.map(drop).unwrap_err().is_timed_out());
+        drop(other.await.unwrap());
+        assert_sound(&pool, &backend);
+    });
+}
+
+#[test]
+fn a_deadline_that_passed_after_the_time_of_the_call_is_not_blamed() {
+    testing::run(1, |rt| async move {
+        let (pool, _backend) = pool(&rt, Config { acquire_timeout: Some(SECOND * 5), ..max(1) });
+        let _held = pool.get().await.unwrap();
+        let deadline = Some(Deadline::after(&rt, "checkout", SECOND * 6));
+        let mut late = Box::pin(pool.get_with(Acquire { deadline, ..Acquire::default() }));
+        assert!((&mut late).now_or_never().is_none());
+        rt.sleep(SECOND * 10).await;
+        let Err(AcquireError::TimedOut(timed_out)) = late.await else { panic!("time is over") };
+        assert!(timed_out.deadline.is_none(), "{timed_out}");
+    });
+}
+
+#[test]
+fn what_comes_back_at_the_deadline_of_the_first_serves_the_next() {
+    // The look at the time comes before that, or after.
+    for_each_seed(0..20, |rt| async move {
+        let config = Config { acquire_timeout: Some(SECOND * 5), handover_max: Some(MINUTE), ..max(1) };
+        let (pool, backend) = pool(&rt, config);
+        let held = pool.get().await.unwrap();
+        let mut first = Box::pin(pool.get());
+        assert!((&mut first).now_or_never().is_none());
+        let mut late = Box::pin(pool.get());
+        assert!((&mut late).now_or_never().is_none());
+        rt.sleep(SECOND).await;
+        drop(held);
+        let held = first.await.unwrap();
+        let mut next = Box::pin(pool.get());
+        assert!((&mut next).now_or_never().is_none());
+        rt.sleep(SECOND * 4).await;
+        drop(held);
+        drop(next.now_or_never().expect("it lies ready").unwrap());
+        assert!(late.now_or_never().expect("its time is over").is_err());
+        assert_sound(&pool, &backend);
+    });
+}
+
+#[test]
+fn nothing_is_connected_for_who_is_late() {
+    // The place is free just when time is over: before the look at that, or after.
+    for_each_seed(0..20, |rt| async move {
+        let (pool, backend) = pool(&rt, Config { acquire_timeout: Some(SECOND * 2), ..max(1) });
+        *backend.close_takes.lock() = SECOND * 2;
+        pool.get().await.unwrap().discard();
+        let mut late = Box::pin(pool.get());
+        assert!((&mut late).now_or_never().is_none());
+        rt.sleep(SECOND * 5).await;
+        assert_eq!((backend.connects(), pool.stats().idle), (1, 0));
+        assert!(late.now_or_never().expect("its time is over").is_err());
     });
 }

@@ -95,6 +95,23 @@ fn idle_connections_are_checked_in_the_background_one_at_a_time() {
 }
 
 #[test]
+fn a_keepalive_comes_at_its_time_also_after_a_lease() {
+    testing::run(1, |rt| async move {
+        // Nothing else has the pool looked after.
+        let (pool, backend) = pool(&rt, Config { keepalive: Some(MINUTE), ..calm() });
+        drop(pool.get().await.unwrap());
+        rt.sleep(SECOND * 20).await;
+        let taken = rt.now();
+        drop(pool.get().await.unwrap());
+        while backend.checks.load(Relaxed) == 0 {
+            rt.sleep(SECOND / 10).await;
+        }
+        let after = rt.now() - taken;
+        assert!((MINUTE..=MINUTE + SECOND / 10).contains(&after), "{after:?}");
+    });
+}
+
+#[test]
 fn a_keepalive_that_takes_long_holds_up_no_more_than_one_connection() {
     testing::run(1, |rt| async move {
         let config = Config { keepalive: Some(MINUTE), check_timeout: None, ..calm() };

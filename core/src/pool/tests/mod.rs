@@ -11,10 +11,12 @@ mod keeping;
 mod machine;
 mod observing;
 mod order;
+mod panics;
+mod reentrance;
 mod resetting;
 mod retiring;
 mod rivals;
-mod user_code;
+mod wakers;
 
 use std::{
     sync::{

@@ -91,6 +91,23 @@ fn those_to_be_kept_idle_are_checked_and_not_closed() {
 }
 
 #[test]
+fn a_short_idle_time_ends_although_nobody_asks() {
+    testing::run(1, |rt| async move {
+        let (pool, backend) = pool(&rt, Config { idle_timeout: Some(SECOND / 5), ..calm() });
+        for _ in 0..3 {
+            let lease = pool.get().await.unwrap();
+            // Nothing else has the pool looked after by now.
+            rt.sleep(SECOND * 2).await;
+            drop(lease);
+            rt.sleep(SECOND / 5 - SECOND / 1000).await;
+            assert_eq!(backend.alive(), 1);
+            rt.sleep(SECOND / 500).await;
+            assert_eq!(backend.alive(), 0);
+        }
+    });
+}
+
+#[test]
 fn an_old_connection_retires_while_idle() {
     testing::run(1, |rt| async move {
         let config = Config { lifetime_max: Some(MINUTE), lifetime_jitter_percent: 0, ..calm() };

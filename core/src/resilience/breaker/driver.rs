@@ -13,12 +13,14 @@ use parking_lot::Mutex;
 
 use super::{
     Config, Outcome, Rejected, State, Stats, Transition, Why, Window,
-    events::Feed,
     state::{Machine, Refusal, Reported, Ticket},
     window::{Limit, Ring, Streak, Verdict, Watched},
     word::{Padded, Word},
 };
-use crate::rt::{Rt, TaskName};
+use crate::{
+    rt::{Rt, TaskName},
+    wait::{Feed, wake_all},
+};
 
 /// What all clones of a breaker share.
 ///
@@ -35,7 +37,7 @@ pub(super) struct Shared {
     /// The failures that no ring has counted.
     failures: Padded<AtomicU64>,
     rare: Padded<Rare>,
-    feed: Arc<Feed>,
+    feed: Arc<Mutex<Feed<Transition>>>,
 }
 
 /// What no call that passes a closed breaker and reports in time touches, unless its window needs the lock.
@@ -72,7 +74,7 @@ impl Shared {
             Window::Time { .. } => Lane::Locked,
         };
         let word = Word::new(State::Closed, 0, config.slow_call_after.is_some());
-        let feed = Arc::new(Feed::new(config.events_max));
+        let feed = Arc::new(Mutex::new(Feed::new(config.events_max)));
         let machine = Machine::new(config.clone(), rt.rng("resilience.breaker"), epoch, watched);
         let rare = Rare {
             until: AtomicU64::new(0),
@@ -102,7 +104,7 @@ impl Shared {
         &self.config
     }
 
-    pub(super) fn feed(&self) -> &Arc<Feed> {
+    pub(super) fn feed(&self) -> &Arc<Mutex<Feed<Transition>>> {
         &self.feed
     }
 
@@ -299,19 +301,22 @@ impl Shared {
     /// Asks the machine, and makes known what that changed: to the other threads and, in order, to the readers of events
     /// under the lock; to `tracing` and to wakers, which are the code of others, after it.
     fn with_machine<R>(&self, ask: impl FnOnce(&mut Machine) -> R) -> R {
-        let (answer, transitions) = {
+        let (answer, transitions, readers) = {
             let mut machine = self.rare.0.machine.lock();
             let answer = ask(&mut machine);
             let transitions = machine.take_transitions();
+            let mut readers = Vec::new();
             if !transitions.is_empty() {
                 self.mirror(&machine);
-                self.feed.publish(&transitions);
+                let mut feed = self.feed.lock();
+                transitions.iter().for_each(|transition| feed.publish(|| *transition));
+                readers = feed.wakers();
             }
-            (answer, transitions)
+            (answer, transitions, readers)
         };
         if !transitions.is_empty() {
             transitions.iter().for_each(|transition| self.log(transition));
-            self.feed.wake();
+            wake_all(&self.rt, readers);
         }
         answer
     }
@@ -362,6 +367,10 @@ fn with_none_slow((failures, calls): (u32, u32)) -> (u32, u32, u32) {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.feed.close();
+        let mut feed = self.feed.lock();
+        feed.close();
+        let readers = feed.wakers();
+        drop(feed);
+        wake_all(&self.rt, readers);
     }
 }

@@ -42,8 +42,8 @@ pub enum CallError<E> {
     #[error(transparent)]
     Rejected(#[from] Rejected),
     /// The future was called and returned this.
-    #[error("{0}")]
-    Failed(#[source] E),
+    #[error(transparent)]
+    Failed(E),
 }
 
 impl<E> CallError<E> {

@@ -1,14 +1,9 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
-
-use parking_lot::Mutex;
+use std::{fmt, sync::Arc};
 
 use super::{CircuitBreaker, Config};
 use crate::{
     ConfigError,
+    resilience::registry::{Full, Registry},
     rt::{Rt, TaskName},
 };
 
@@ -36,8 +31,7 @@ pub struct Breakers {
 struct Inner {
     rt: Rt,
     config: Config,
-    breakers_max: usize,
-    breakers: Mutex<BTreeMap<TaskName, CircuitBreaker>>,
+    breakers: Registry<CircuitBreaker>,
 }
 
 /// There are as many breakers as may be, and none of that name.
@@ -61,14 +55,8 @@ impl Breakers {
     /// If a field of `config`, or `breakers_max`, is out of range.
     pub fn new(rt: &Rt, config: Config, breakers_max: usize) -> Result<Self, ConfigError> {
         config.check()?;
-        if !(1..=1_000_000).contains(&breakers_max) {
-            return Err(ConfigError::new(
-                "resilience::breaker::Breakers::breakers_max",
-                breakers_max,
-                "1 to 1000000",
-            ));
-        }
-        let inner = Inner { rt: rt.clone(), config, breakers_max, breakers: Mutex::default() };
+        let breakers = Registry::new("resilience::breaker::Breakers::breakers_max", breakers_max)?;
+        let inner = Inner { rt: rt.clone(), config, breakers };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -78,22 +66,8 @@ impl Breakers {
     ///
     /// If there is none and there are as many as may be.
     pub fn get(&self, name: impl Into<TaskName>) -> Result<CircuitBreaker, TooManyBreakers> {
-        let name = name.into();
-        if let Some(breaker) = self.inner.breakers.lock().get(&name) {
-            return Ok(breaker.clone());
-        }
-        // Made without the lock: it asks the runtime. If another was quicker, it is dropped, also without the lock.
-        let made = CircuitBreaker::new(&self.inner.rt, name.clone(), self.inner.config.clone());
-        let made = made.expect("the config was checked with the set");
-        let mut breakers = self.inner.breakers.lock();
-        if let Some(breaker) = breakers.get(&name) {
-            return Ok(breaker.clone());
-        }
-        if breakers.len() >= self.inner.breakers_max {
-            return Err(TooManyBreakers { name, breakers_max: self.inner.breakers_max });
-        }
-        breakers.insert(name, made.clone());
-        Ok(made)
+        let Inner { rt, config, breakers } = &*self.inner;
+        Ok(breakers.get_or_make(name.into(), |name| CircuitBreaker::new(rt, name, config.clone()))?)
     }
 
     /// Puts a breaker with a config of its own under its name, and returns the one that was there.
@@ -102,18 +76,12 @@ impl Breakers {
     ///
     /// If there was none and there are as many as may be.
     pub fn insert(&self, breaker: CircuitBreaker) -> Result<Option<CircuitBreaker>, TooManyBreakers> {
-        let name = breaker.name().clone();
-        let breakers_max = self.inner.breakers_max;
-        let mut breakers = self.inner.breakers.lock();
-        if breakers.len() >= breakers_max && !breakers.contains_key(&name) {
-            return Err(TooManyBreakers { name, breakers_max });
-        }
-        Ok(breakers.insert(name, breaker))
+        Ok(self.inner.breakers.insert(breaker.name().clone(), breaker)?)
     }
 
     /// Takes the breaker of that name out. Who has a clone of it keeps it.
     pub fn remove(&self, name: &str) -> Option<CircuitBreaker> {
-        self.inner.breakers.lock().remove(name)
+        self.inner.breakers.remove(name)
     }
 
     /// Whether there is room for those of `names` that are not there yet.
@@ -121,30 +89,27 @@ impl Breakers {
         &self,
         names: impl IntoIterator<Item = &'a TaskName>,
     ) -> Result<(), TooManyBreakers> {
-        let breakers_max = self.inner.breakers_max;
-        let breakers = self.inner.breakers.lock();
-        let mut new = BTreeSet::new();
-        for name in names {
-            if !breakers.contains_key(name) && new.insert(name) && breakers.len() + new.len() > breakers_max {
-                return Err(TooManyBreakers { name: name.clone(), breakers_max });
-            }
-        }
-        Ok(())
+        Ok(self.inner.breakers.room_for(names)?)
     }
 
     /// All there are, by name.
     pub fn all(&self) -> Vec<CircuitBreaker> {
-        self.inner.breakers.lock().values().cloned().collect()
+        self.inner.breakers.all().into_iter().map(|(_, breaker)| breaker).collect()
     }
 }
 
-/// With how many there are: to show each is to ask it, which must not be done under the lock.
+impl From<Full> for TooManyBreakers {
+    fn from(full: Full) -> Self {
+        Self { name: full.name, breakers_max: full.values_max }
+    }
+}
+
 impl fmt::Debug for Breakers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let breakers = self.inner.breakers.lock().len();
+        let (breakers, breakers_max) = self.inner.breakers.size();
         f.debug_struct("Breakers")
             .field("breakers", &breakers)
-            .field("breakers_max", &self.inner.breakers_max)
+            .field("breakers_max", &breakers_max)
             .finish_non_exhaustive()
     }
 }

@@ -56,6 +56,12 @@ impl Counts {
         self.retries_max(word).saturating_sub(word % CALL)
     }
 
+    /// Whether as many retries as are under way could be made once more.
+    pub(super) fn is_half_full(&self) -> bool {
+        let word = self.word.load(Ordering::Relaxed);
+        word % CALL <= self.retries_max(word) / 2
+    }
+
     fn retries_max(&self, word: u64) -> u64 {
         let share = u128::from(word / CALL) * u128::from(self.ratio) / u128::from(ONE);
         // At most 100 × 2^32.

@@ -160,11 +160,25 @@ impl Shared {
         };
         let count = if granted { &self.granted } else { &self.refused };
         count.fetch_add(1, Ordering::Relaxed);
+        if granted {
+            // Half full again ends a dry spell, and not the first token that drips in: each would begin another.
+            if self.is_dry.load(Ordering::Relaxed) && self.is_half_full() {
+                self.is_dry.store(false, Ordering::Relaxed);
+            }
+            return Ok(());
+        }
         // Once for each dry spell, not once for each caller.
-        if self.is_dry.swap(!granted, Ordering::Relaxed) == granted && !granted {
+        if !self.is_dry.swap(true, Ordering::Relaxed) {
             tracing::warn!(name: "seaworthy.budget.dry", "a retry budget is used up: retries are stopped");
         }
-        if granted { Ok(()) } else { Err(Exhausted) }
+        Err(Exhausted)
+    }
+
+    fn is_half_full(&self) -> bool {
+        match &self.kind {
+            Kind::Tokens(tokens) => tokens.is_half_full(),
+            Kind::InFlight(counts) => counts.is_half_full(),
+        }
     }
 }
 

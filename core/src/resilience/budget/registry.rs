@@ -1,14 +1,9 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
-
-use parking_lot::Mutex;
+use std::{fmt, sync::Arc};
 
 use super::{Budget, Config};
 use crate::{
     ConfigError,
+    resilience::registry::{Full, Registry},
     rt::{Rt, TaskName},
 };
 
@@ -36,8 +31,7 @@ pub struct Budgets {
 struct Inner {
     rt: Rt,
     config: Config,
-    budgets_max: usize,
-    budgets: Mutex<BTreeMap<TaskName, Budget>>,
+    budgets: Registry<Budget>,
 }
 
 /// There are as many budgets as may be, and none of that name.
@@ -61,11 +55,8 @@ impl Budgets {
     /// If a field of `config`, or `budgets_max`, is out of range.
     pub fn new(rt: &Rt, config: Config, budgets_max: usize) -> Result<Self, ConfigError> {
         config.check()?;
-        if !(1..=1_000_000).contains(&budgets_max) {
-            let field = "resilience::budget::Budgets::budgets_max";
-            return Err(ConfigError::new(field, budgets_max, "1 to 1000000"));
-        }
-        let inner = Inner { rt: rt.clone(), config, budgets_max, budgets: Mutex::default() };
+        let budgets = Registry::new("resilience::budget::Budgets::budgets_max", budgets_max)?;
+        let inner = Inner { rt: rt.clone(), config, budgets };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -75,20 +66,8 @@ impl Budgets {
     ///
     /// If there is none and there are as many as may be.
     pub fn get(&self, name: impl Into<TaskName>) -> Result<Budget, TooManyBudgets> {
-        let name = name.into();
-        if let Some(budget) = self.inner.budgets.lock().get(&name) {
-            return Ok(budget.clone());
-        }
-        // Made without the lock: it asks the runtime. If another was quicker, it is dropped, also without the lock.
-        let made = Budget::new(&self.inner.rt, self.inner.config);
-        let made = made.expect("the config was checked with the set");
-        let mut budgets = self.inner.budgets.lock();
-        if let Some(budget) = budgets.get(&name) {
-            return Ok(budget.clone());
-        }
-        self.has_room(&budgets, &name)?;
-        budgets.insert(name, made.clone());
-        Ok(made)
+        let Inner { rt, config, budgets } = &*self.inner;
+        Ok(budgets.get_or_make(name.into(), |_| Budget::new(rt, *config))?)
     }
 
     /// Puts a budget of another config or kind under that name, and returns the one that was there.
@@ -101,17 +80,12 @@ impl Budgets {
         name: impl Into<TaskName>,
         budget: Budget,
     ) -> Result<Option<Budget>, TooManyBudgets> {
-        let name = name.into();
-        let mut budgets = self.inner.budgets.lock();
-        if !budgets.contains_key(&name) {
-            self.has_room(&budgets, &name)?;
-        }
-        Ok(budgets.insert(name, budget))
+        Ok(self.inner.budgets.insert(name.into(), budget)?)
     }
 
     /// Takes the budget of that name out. Who has a clone of it keeps it.
     pub fn remove(&self, name: &str) -> Option<Budget> {
-        self.inner.budgets.lock().remove(name)
+        self.inner.budgets.remove(name)
     }
 
     /// Whether there is room for those of `names` that are not there yet.
@@ -119,40 +93,27 @@ impl Budgets {
         &self,
         names: impl IntoIterator<Item = &'a TaskName>,
     ) -> Result<(), TooManyBudgets> {
-        let budgets_max = self.inner.budgets_max;
-        let budgets = self.inner.budgets.lock();
-        let mut new = BTreeSet::new();
-        for name in names {
-            if !budgets.contains_key(name) && new.insert(name) && budgets.len() + new.len() > budgets_max {
-                return Err(TooManyBudgets { name: name.clone(), budgets_max });
-            }
-        }
-        Ok(())
+        Ok(self.inner.budgets.room_for(names)?)
     }
 
     /// All there are, by name.
     pub fn all(&self) -> Vec<(TaskName, Budget)> {
-        let budgets = self.inner.budgets.lock();
-        budgets.iter().map(|(name, budget)| (name.clone(), budget.clone())).collect()
-    }
-
-    fn has_room(&self, budgets: &BTreeMap<TaskName, Budget>, name: &TaskName) -> Result<(), TooManyBudgets> {
-        let budgets_max = self.inner.budgets_max;
-        if budgets.len() < budgets_max {
-            Ok(())
-        } else {
-            Err(TooManyBudgets { name: name.clone(), budgets_max })
-        }
+        self.inner.budgets.all()
     }
 }
 
-/// With how many there are: to show each is to ask it, which must not be done under the lock.
+impl From<Full> for TooManyBudgets {
+    fn from(full: Full) -> Self {
+        Self { name: full.name, budgets_max: full.values_max }
+    }
+}
+
 impl fmt::Debug for Budgets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let budgets = self.inner.budgets.lock().len();
+        let (budgets, budgets_max) = self.inner.budgets.size();
         f.debug_struct("Budgets")
             .field("budgets", &budgets)
-            .field("budgets_max", &self.inner.budgets_max)
+            .field("budgets_max", &budgets_max)
             .finish_non_exhaustive()
     }
 }
@@ -179,6 +140,8 @@ mod tests {
         testing::run(1, |rt| async move {
             let budgets = Budgets::new(&rt, Config::default(), 2).unwrap();
             assert!(budgets.get("a").is_ok() && budgets.get("b").is_ok());
+            let shown = "Budgets { budgets: 2, budgets_max: 2, .. }";
+            assert_eq!(format!("{budgets:?}"), shown, "none of them is asked under the lock of the set");
             let error = budgets.get("c").unwrap_err();
             assert!(error.to_string().starts_with("no retry budget for `c`: there are 2 already"), "{error}");
             let own = Budget::in_flight(&rt, InFlight { retries_min: 7, ..InFlight::default() }).unwrap();

@@ -1,8 +1,15 @@
 //! The laws of budgets.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
+use tracing::{Level, Metadata, Subscriber, span};
 
 use super::{
     Budget, Config, InFlight,
@@ -221,4 +228,76 @@ fn an_in_flight_ratio_is_rounded_down() {
     counts.begin_call();
     assert!(counts.begin_retry());
     assert!(!counts.begin_retry());
+}
+
+/// Counts how often a budget is said to be dry.
+#[derive(Clone, Default)]
+struct Dry(Arc<AtomicU64>);
+
+impl Subscriber for Dry {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        if event.metadata().name() == "seaworthy.budget.dry" {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn an_outage_is_one_warning_and_the_next_one_another() {
+    let dry = Dry::default();
+    testing::run(1, |rt| {
+        let (dry, budget_config) =
+            (dry.clone(), Config { ratio: 0.1, tokens_max: 10, reserve_per_second: 1 });
+        async move {
+            let _logged = tracing::subscriber::set_default(dry.clone());
+            let budget = Budget::new(&rt, budget_config).unwrap();
+            for outage in 1..=3 {
+                for _ in 0..1000 {
+                    let _ = budget.begin().try_retry();
+                    rt.sleep(SECOND / 100).await;
+                }
+                assert_eq!(dry.0.load(Ordering::Relaxed), outage);
+                assert!(budget.stats().granted > 100 * outage && budget.stats().refused > 500 * outage);
+                rt.sleep(10 * SECOND).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_dry_spell_of_calls_in_flight_ends_when_half_of_their_retries_have() {
+    let dry = Dry::default();
+    testing::run(1, |rt| {
+        let dry = dry.clone();
+        async move {
+            let _logged = tracing::subscriber::set_default(dry.clone());
+            let budget = Budget::in_flight(&rt, InFlight { ratio: 0.0, retries_min: 4 }).unwrap();
+            let call = budget.begin();
+            let mut retries: Vec<_> = (0..4).map(|_| call.try_retry().unwrap()).collect();
+            let told = [4, 3, 2, 1].map(|kept| {
+                retries.truncate(kept);
+                while let Ok(retry) = call.try_retry() {
+                    retries.push(retry);
+                }
+                dry.0.load(Ordering::Relaxed)
+            });
+            assert_eq!(told, [1, 1, 1, 2]);
+        }
+    });
 }

@@ -58,6 +58,11 @@ impl Tokens {
         self.level.load(Ordering::Relaxed).saturating_add(reserve).min(self.level_max) / ONE
     }
 
+    /// As of the last withdrawal and the deposits since.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.level.load(Ordering::Relaxed) >= self.level_max / 2
+    }
+
     fn reserve_since(&self, then: Instant, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(then).as_nanos();
         u64::try_from(nanos.saturating_mul(u128::from(self.reserve))).unwrap_or(u64::MAX)

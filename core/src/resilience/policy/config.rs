@@ -41,7 +41,8 @@ pub struct Config {
     pub retry: Option<retry::Config>,
     /// How many retries and hedges there may be in all; of use only with one of them. Default: no bound.
     pub budget: Option<budget::Config>,
-    /// When to make a second attempt beside one that takes long. Default: never.
+    /// When to make a second attempt beside one that takes long; earlier than `attempt_timeout` and `deadline`. Default:
+    /// never.
     pub hedge: Option<Hedge>,
     /// When to stop calling. Default: never.
     pub breaker: Option<breaker::Config>,
@@ -49,7 +50,7 @@ pub struct Config {
     pub bulkhead: Option<bulkhead::Config>,
     /// How many attempts may begin per second. Default: no bound.
     pub limiter: Option<rate::Config>,
-    /// The time limit of an attempt; more than zero. Default: none.
+    /// The time limit of an attempt; more than zero and less than `deadline`. Default: none.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
     pub attempt_timeout: Option<Duration>,
 }
@@ -64,6 +65,18 @@ impl Policy {
         let Config { deadline, retry, budget, hedge, breaker, bulkhead, limiter, attempt_timeout } = config;
         positive("resilience::policy::Config::deadline", deadline)?;
         positive("resilience::policy::Config::attempt_timeout", attempt_timeout)?;
+        let (limit, whose) = match (attempt_timeout, deadline) {
+            (Some(attempt), Some(call)) if attempt >= call => {
+                let field = "resilience::policy::Config::attempt_timeout";
+                return Err(ConfigError::new(field, format_args!("{attempt:?}"), "less than `deadline`"));
+            }
+            (Some(attempt), _) => (Some(attempt), "more than zero and less than `attempt_timeout`"),
+            (None, Some(call)) => (Some(call), "more than zero and less than `deadline`"),
+            (None, None) => (None, "more than zero"),
+        };
+        if let Some(hedge) = hedge {
+            hedge.check(limit, whose)?;
+        }
         if budget.is_some() && retry.is_none() && hedge.is_none() {
             let allowed = "nothing without `retry` or `hedge`, which it bounds";
             return Err(ConfigError::new("resilience::policy::Config::budget", "set", allowed));
@@ -111,7 +124,7 @@ mod tests {
             assert_eq!(layer(timed).await, Layer::AttemptTimeout);
             let limited = Config { limiter: Some(Quota::paused().into()), ..config.clone() };
             assert_eq!(layer(limited).await, Layer::Limiter);
-            let bulkhead = bulkhead::Config { permits: 1, waiters_max: 0 };
+            let bulkhead = bulkhead::Config { permits: 1, waiters_max: 0, ..Default::default() };
             let full = part(Config {
                 bulkhead: Some(bulkhead),
                 hedge: Some(Hedge { delay: second / 2, hedges_max: 1 }),
@@ -144,6 +157,24 @@ mod tests {
             assert_eq!(field, "resilience::policy::Config::deadline");
             let field = refused(Config { attempt_timeout: zero, ..Config::default() });
             assert_eq!(field, "resilience::policy::Config::attempt_timeout");
+            let second = Some(Duration::from_secs(1));
+            for deadline in [second, second.map(|limit| limit / 2)] {
+                let field = refused(Config { deadline, attempt_timeout: second, ..Config::default() });
+                assert_eq!(field, "resilience::policy::Config::attempt_timeout");
+            }
+            let hedge = |millis| Some(Hedge { delay: Duration::from_millis(millis), hedges_max: 1 });
+            for (hedge, deadline, attempt_timeout) in
+                [(hedge(0), None, None), (hedge(1000), second, None), (hedge(1000), None, second)]
+            {
+                let field = refused(Config { hedge, deadline, attempt_timeout, ..Config::default() });
+                assert_eq!(field, "resilience::policy::Hedge::delay");
+            }
+            let none = Some(Hedge { hedges_max: 0, delay: Duration::ZERO });
+            assert!(
+                Policy::from_config(&rt, "unhedged", Config { hedge: none, ..Config::default() }).is_ok()
+            );
+            let good = Config { hedge: hedge(999), attempt_timeout: second, ..Config::default() };
+            assert!(Policy::from_config(&rt, "hedged", good).is_ok());
             let field = refused(Config { budget: Some(budget::Config::default()), ..Config::default() });
             assert_eq!(field, "resilience::policy::Config::budget");
             let retry = retry::Config { attempts_max: 0, ..retry::Config::default() };

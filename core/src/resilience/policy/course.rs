@@ -20,7 +20,7 @@ pub(super) struct Course<'a, E> {
     pub(super) context: Context,
     pub(super) ledger: Ledger,
     pub(super) ledger_max: usize,
-    /// Half of the time limit of the policy.
+    /// Half of the time limit of the policy. None if that is zero: no attempt can have had half of nothing.
     pub(super) half: Option<Duration>,
     /// Set with the attempt after which there can be no other, if that may happen.
     pub(super) spent: Option<&'a AtomicBool>,

@@ -54,7 +54,7 @@ impl<C, F> Policy<C, F> {
             ledger: Ledger::default(),
             ledger_max: config.ledger_max,
             spent,
-            half: self.layers.deadline.map(|limit| limit / 2),
+            half: self.layers.deadline.map(|limit| limit / 2).filter(|half| !half.is_zero()),
             cut_off: &cut_off,
             last: None,
             budget: retry.budget.as_ref(),

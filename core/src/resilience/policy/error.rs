@@ -107,12 +107,16 @@ impl<E> PolicyError<E> {
     }
 
     /// When to come back, if that is known: for a `Retry-After` of one's own.
+    ///
+    /// It is what a layer that refused the call says, or what the other side asked for in the last attempt, whatever ended
+    /// the call then; of both the longer.
     pub fn retry_after(&self) -> Option<Duration> {
-        match (&self.cause, self.stop) {
+        let refused = match (&self.cause, self.stop) {
             (Cause::Refused(refusal), _) => refusal.retry_after(),
             (_, Stop::RetryAfter { asked, .. }) => Some(asked),
             _ => None,
-        }
+        };
+        refused.max(self.ledger.asked())
     }
 }
 

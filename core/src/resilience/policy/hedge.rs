@@ -14,6 +14,7 @@ use super::{
     stats::count,
 };
 use crate::{
+    ConfigError,
     resilience::{
         Attempt, budget,
         retry::{Classify, Ending, Verdict},
@@ -42,6 +43,18 @@ pub struct Hedge {
 impl Default for Hedge {
     fn default() -> Self {
         Self { delay: Duration::from_secs(1), hedges_max: 1 }
+    }
+}
+
+impl Hedge {
+    /// `limit` is the shortest time limit around it, `allowed` says so.
+    pub(super) fn check(&self, limit: Option<Duration>, allowed: &'static str) -> Result<(), ConfigError> {
+        let Self { delay, hedges_max } = *self;
+        if hedges_max > 0 && (delay.is_zero() || limit.is_some_and(|limit| delay >= limit)) {
+            let delay = format_args!("{delay:?}");
+            return Err(ConfigError::new("resilience::policy::Hedge::delay", delay, allowed));
+        }
+        Ok(())
     }
 }
 
@@ -75,8 +88,6 @@ impl<C, F> Policy<C, F> {
         let Layers { rt, name, attempt_timeout, counters, .. } = &self.layers;
         let mut runners = vec![self.runner(course, 0, None)];
         let (mut hedges, mut sleep, mut failed) = (0, None, None);
-        // Set once one of them was asked to stay away: then no further one is sent.
-        let mut stays_away = false;
         let ended = poll_fn(|cx| {
             loop {
                 let mut index = 0;
@@ -100,7 +111,7 @@ impl<C, F> Policy<C, F> {
                                     || operation(attempt),
                                 );
                                 runner.stage = Stage::Runs(Box::pin(sent));
-                                let is_open = hedges < hedge.hedges_max && !course.is_spent() && !stays_away;
+                                let is_open = hedges < hedge.hedges_max && !course.is_spent();
                                 sleep = is_open.then(|| rt.sleep(hedge.delay));
                                 continue;
                             }
@@ -128,7 +139,7 @@ impl<C, F> Policy<C, F> {
                         return Poll::Ready(ended);
                     }
                     if ended.asked().is_some() {
-                        stays_away = true;
+                        // No further one is sent: neither what waits for its turn, nor a hedge.
                         sleep = None;
                         runners.retain(|runner| matches!(runner.stage, Stage::Runs(_)));
                         // Of those before this one some may be gone.

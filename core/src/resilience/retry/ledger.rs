@@ -87,6 +87,17 @@ impl Ledger {
         first.zip(last).map_or(Duration::ZERO, |(first, last)| last.saturating_duration_since(first))
     }
 
+    /// The longest pause the other side asked for in the last attempt and its hedges, if that was not kept.
+    pub(in crate::resilience) fn asked(&self) -> Option<Duration> {
+        let number = self.records.last()?.number;
+        let last = self.records.iter().rev().take_while(|record| record.number == number);
+        let asked = |record: &Record| match record.ending {
+            Ending::Judged(Verdict::RetryAfter(asked)) => Some(asked),
+            _ => None,
+        };
+        if self.records.last()?.pause.is_some() { None } else { last.filter_map(asked).max() }
+    }
+
     pub(in crate::resilience) fn push(&mut self, record: Record, records_max: usize) {
         if !matches!(record.ending, Ending::Refused(_)) {
             self.attempts = self.attempts.saturating_add(1);

@@ -137,13 +137,29 @@ impl<C> Retry<C> {
     /// # Cancel safety
     ///
     /// Dropping the future drops the attempt that runs. No further one is begun.
-    pub async fn run<T, E, F, Fut>(&self, operation: F) -> Result<T, RetryError<E>>
+    pub async fn run<T, E, F, Fut>(&self, mut operation: F) -> Result<T, RetryError<E>>
     where
         C: Classify<T, E>,
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.drive(None, false, operation).await.map(|(value, _)| value)
+        if self.budget.is_some() || self.deadline.is_some() {
+            return self.drive(None, false, operation).await.map(|(value, _)| value);
+        }
+        // Law 7: the usual call has a way of its own, past what only a budget, a deadline, a parent or a ledger needs. Each
+        // layer that a poll goes through and each result that is moved would cost more than all there is to do.
+        let config = &self.shared.config;
+        let (attempts_max, context) = (config.attempts_max, Context::default());
+        let ended = operation(Attempt { number: 1, attempts_max, hedge: 0, context }).await;
+        let verdict = self.classify.verdict(&ended);
+        if verdict == Verdict::Done
+            && let Ok(value) = ended
+        {
+            return Ok(value);
+        }
+        let machine = Machine::new(config, false);
+        let course = Course { machine, context: Context::default(), call: None, started: None };
+        Box::pin(self.go_on(course, Some(ended), Some(verdict), operation)).await.map(|(value, _)| value)
     }
 
     /// As [`run`](Self::run), as a part of `parent`: within its deadline, and once only if `parent` may be retried, see

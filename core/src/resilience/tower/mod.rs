@@ -14,6 +14,12 @@
 //! service's backpressure is felt inside the attempt, within its time limit and the deadline, and what it says while it is
 //! asked whether it is ready is a failure like any other. [`PolicyService`] itself is always ready; how many calls may wait
 //! is for the bulkhead to say.
+//!
+//! # Retries in a stack
+//!
+//! A service is handed a request and nothing else, so it does not know which [`Attempt`] it is part of, and two layers that
+//! retry multiply: three attempts each are nine requests. Let **one** layer of a stack retry, the one that knows best
+//! what may be repeated, and give the others policies without a retry.
 
 #[cfg(test)]
 mod tests;

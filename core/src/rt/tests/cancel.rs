@@ -1,8 +1,19 @@
-use std::future::pending;
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Context,
+};
 
 use futures::FutureExt;
+use parking_lot::Mutex;
 
-use super::*;
+use super::{
+    super::strangers::{calling, counting, grumpy},
+    *,
+};
 
 #[test]
 fn cancelling_reaches_all_below_and_nobody_else() {
@@ -166,6 +177,96 @@ fn a_cancel_wakes_everyone_who_waits_for_the_token() {
         token.cancel();
         for waiting in waiting {
             waiting.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_waker_may_come_back_to_the_token() {
+    let token = CancelToken::new();
+    let held = Arc::new(Mutex::new(vec![token.cancelled(), token.cancelled(), token.cancelled()]));
+    let (mut first, mut second) = (token.cancelled(), token.cancelled());
+    let comes_back = calling({
+        let (token, held) = (token.clone(), held.clone());
+        move || {
+            // What waits in a future that the last waker of its task drops.
+            let gone = held.lock().pop();
+            drop(gone);
+            assert!(token.cancelled().now_or_never().is_some());
+            assert!(token.child().is_cancelled());
+        }
+    });
+    for waiting in held.lock().iter_mut() {
+        assert!(waiting.poll_unpin(&mut Context::from_waker(&comes_back)).is_pending());
+    }
+    assert!(first.poll_unpin(&mut Context::from_waker(&comes_back)).is_pending());
+    drop(held.lock().pop());
+    assert!(second.poll_unpin(&mut Context::from_waker(&comes_back)).is_pending());
+    drop(first);
+    token.cancel();
+    assert!(held.lock().is_empty());
+    assert!(second.now_or_never().is_some());
+}
+
+#[test]
+fn a_waker_that_panics_leaves_nobody_asleep() {
+    let (token, woken) = (CancelToken::new(), Arc::new(AtomicUsize::new(0)));
+    let below = token.child();
+    let mut waiting = [(); 4].map(|()| token.cancelled());
+    let mut waiting_below = below.cancelled();
+    for (number, waiting) in waiting.iter_mut().enumerate() {
+        let waker = if number % 2 == 0 { grumpy() } else { counting(&woken) };
+        assert!(waiting.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert!(waiting_below.poll_unpin(&mut Context::from_waker(&counting(&woken))).is_pending());
+    token.cancel();
+    assert_eq!(woken.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_woken_and_of_the_dropped_none() {
+    let (token, old, new) = (CancelToken::new(), Arc::default(), Arc::default());
+    let (mut waiting, mut dropped) = (token.cancelled(), token.cancelled());
+    for woken in [&old, &new, &new] {
+        assert!(waiting.poll_unpin(&mut Context::from_waker(&counting(woken))).is_pending());
+        assert!(dropped.poll_unpin(&mut Context::from_waker(&counting(&old))).is_pending());
+    }
+    drop(dropped);
+    token.cancel();
+    assert_eq!((old.load(Ordering::Relaxed), new.load(Ordering::Relaxed)), (0, 1));
+}
+
+#[test]
+fn a_future_that_is_dropped_leaves_no_waker_behind() {
+    run(1, |rt| async move {
+        let (token, scope, woken) = (CancelToken::new(), Scope::new(&rt), Arc::default());
+        scope.spawn("child", pending());
+        {
+            let waker = counting(&woken);
+            let cx = &mut Context::from_waker(&waker);
+            let (mut cancelled, mut join) = (token.cancelled(), Box::pin(scope.join()));
+            assert!(cancelled.poll_unpin(cx).is_pending() && join.poll_unpin(cx).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&woken), 1);
+    });
+}
+
+#[test]
+fn a_cancel_on_another_thread_is_never_missed() {
+    let tokens: Vec<_> = (0..5_000).map(|_| CancelToken::new()).collect();
+    let waiting = AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for (number, token) in tokens.iter().enumerate() {
+                while waiting.load(Ordering::Acquire) <= number {
+                    std::thread::yield_now();
+                }
+                token.cancel();
+            }
+        });
+        for token in &tokens {
+            waiting.fetch_add(1, Ordering::Release);
+            futures::executor::block_on(token.cancelled());
         }
     });
 }

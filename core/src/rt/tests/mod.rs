@@ -3,7 +3,6 @@
 mod blocking;
 mod cancel;
 mod connect;
-mod counting;
 mod drop_points;
 mod scope;
 mod span;
@@ -21,7 +20,6 @@ use std::{
     time::Duration,
 };
 
-use self::counting::Counting;
 use super::*;
 use crate::testing::{Config, Network, StopReason, for_each_seed, run, try_run};
 

@@ -1,8 +1,19 @@
-use std::future::pending;
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Context,
+};
 
+use futures::FutureExt;
 use parking_lot::Mutex;
 
-use super::*;
+use super::{
+    super::strangers::{calling, counting, grumpy},
+    *,
+};
 
 #[test]
 fn join_waits_for_every_child() {
@@ -141,4 +152,25 @@ fn a_panic_after_the_scope_is_gone_is_reported() {
         pending::<()>().await;
     });
     assert_eq!(reported, ("broken".to_owned(), "ouch".to_owned()));
+}
+
+#[test]
+fn wakers_of_those_who_join_may_panic_and_come_back() {
+    let ended = crate::testing::try_run(1, |rt| async move {
+        let (scope, woken) = (Arc::new(Scope::new(&rt)), Arc::new(AtomicUsize::new(0)));
+        let inside = scope.clone();
+        let comes_back = calling(move || {
+            assert!(inside.join().now_or_never().is_some());
+        });
+        let mut joining = [(); 3].map(|()| Box::pin(scope.join()));
+        scope.spawn("child", async {});
+        for (joining, waker) in joining.iter_mut().zip([grumpy(), comes_back, counting(&woken)]) {
+            for _ in 0..2 {
+                assert!(joining.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+            }
+        }
+        scope.join().await.expect("no panic");
+        assert_eq!((woken.load(Ordering::Relaxed), rt.unobserved_panics()), (1, 1));
+    });
+    assert!(ended.expect_err("it is reported").to_string().contains("not now"));
 }

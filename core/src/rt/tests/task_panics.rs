@@ -88,7 +88,7 @@ impl Drop for Held {
 fn a_destructor_that_panics_is_reported_and_the_result_is_kept() {
     run(1, |inner| async move {
         // A runtime that goes on after it was told.
-        let rt = Rt::new(Counting::new(&inner));
+        let (rt, _asked) = counting(inner);
         assert_eq!(rt.spawn("held", Held).await.expect("its poll went well"), 5);
         assert_eq!(rt.unobserved_panics(), 1);
     });

@@ -7,13 +7,11 @@ use super::*;
 #[test]
 fn a_timeout_costs_nothing_if_the_result_is_there_at_once() {
     run(1, |inner| async move {
-        let counting = Counting::new(&inner);
-        let (timers, clock_reads) = (counting.timers.clone(), counting.clock_reads.clone());
-        let rt = Rt::new(counting);
+        let (rt, asked) = counting(inner);
         assert_eq!(rt.timeout(Duration::ZERO, ready(5)).await, Ok(5));
-        assert_eq!((timers.number(), clock_reads.number()), (0, 0));
+        assert_eq!((asked.timers(), asked.clock_reads()), (0, 0));
         assert!(rt.timeout(secs(1), pending::<()>()).await.is_err());
-        assert_eq!((timers.number(), clock_reads.number()), (1, 1));
+        assert_eq!((asked.timers(), asked.clock_reads()), (1, 1));
     });
 }
 

@@ -15,7 +15,7 @@ use super::{
     slot::{self, Slot},
     state::{Call, Machine, Taken, Turn},
 };
-use crate::rt::{Cancel, JoinError, Panic, Rt, Task};
+use crate::rt::{Cancel, JoinError, Panic, Rt, Task, wake_unreported};
 
 /// What a task came to.
 pub(super) type Outcome<T> = Result<T, JoinError>;
@@ -131,7 +131,7 @@ impl<S, F, T> Inner<S, F, T> {
         let (feed, wakers, wakes) = state.machine.exhaust(last);
         drop(state);
         self.drop_quietly(feed);
-        wakers.into_iter().for_each(Waker::wake);
+        wake_unreported(wakers);
         self.wake_consumer(wakes);
     }
 

@@ -198,8 +198,8 @@ impl<K: Ord, S> Merge<K, S> {
         let slot = entry.key();
         self.slots.insert(key, slot);
         self.stats.inserted += 1;
-        let waker = self.shared.occupy(slot, self.stats.inserted);
-        entry.insert(Source { key: name, stream, waker });
+        let link = self.shared.link(slot);
+        entry.insert(Source { key: name, stream, waker: Waker::from(Arc::clone(&link)), link });
         self.turns.add(slot);
         self.shared.wake_parent();
         replaced
@@ -234,9 +234,10 @@ impl<K: Ord, S> Merge<K, S> {
         Q: Ord + ?Sized,
     {
         let slot = self.slots.remove(key)?;
-        self.shared.vacate(slot);
         self.stats.removed += 1;
-        Some(self.sources.remove(slot).stream)
+        let source = self.sources.remove(slot);
+        source.link.cut();
+        Some(source.stream)
     }
 }
 
@@ -259,7 +260,7 @@ impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
             };
             ready!(self.coop.poll_turn(cx));
             self.stats.polls += 1;
-            let Source { key, stream, waker } = source;
+            let Source { key, stream, waker, .. } = source;
             let poll = || Pin::new(stream).poll_next(&mut Context::from_waker(waker));
             match catch_unwind(AssertUnwindSafe(poll)) {
                 Ok(Poll::Ready(Some(item))) => {
@@ -308,8 +309,8 @@ impl<K: Ord, S: Stream + Unpin> Merge<K, S> {
         name: impl FnOnce(&K) -> N,
     ) -> Event<N, S::Item> {
         self.turns.rests();
-        self.shared.vacate(slot);
-        let Source { key, stream, .. } = self.sources.remove(slot);
+        let Source { key, stream, link, .. } = self.sources.remove(slot);
+        link.cut();
         self.slots.remove(&key);
         let name = name(&key);
         let dropped = caught(|| drop((stream, key))).err();
@@ -346,6 +347,7 @@ impl<K, S> Drop for Merge<K, S> {
         self.shared.close();
         // One destructor that panics must not keep the others from running.
         for source in self.sources.drain() {
+            source.link.cut();
             if let Err(message) = caught(|| drop(source)) {
                 tracing::warn!(
                     name: "seaworthy.stream.panicked",

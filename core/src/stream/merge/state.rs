@@ -2,52 +2,32 @@
 
 use std::mem;
 
-/// The sources that were woken since the poller last asked. It is data under a lock that wakers share.
-///
-/// A source has a slot, and a number that no other ever has. So a late wake of a source that is gone does nothing to the
-/// one which has its slot now.
+/// The slots that were woken since the poller last asked. It is data under a lock that wakers share.
 #[derive(Debug)]
 pub(super) struct Woken {
     /// In the order of their wakes, each slot once.
     list: Vec<usize>,
-    marks: Vec<Mark>,
+    /// For each slot the epoch in which it was last listed. So taking the list clears all marks at once.
+    listed: Vec<u64>,
     /// How often the list was taken, from 1 on.
     epoch: u64,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Mark {
-    /// The number of the source in the slot; 0 if there is none.
-    owner: u64,
-    /// The epoch in which the slot was last listed. So taking the list clears all marks at once.
-    listed: u64,
-}
-
 impl Default for Woken {
     fn default() -> Self {
-        Self { list: Vec::new(), marks: Vec::new(), epoch: 1 }
+        Self { list: Vec::new(), listed: Vec::new(), epoch: 1 }
     }
 }
 
 impl Woken {
-    pub(super) fn occupy(&mut self, slot: usize, owner: u64) {
-        if slot >= self.marks.len() {
-            self.marks.resize(slot + 1, Mark::default());
-        }
-        self.marks[slot].owner = owner;
-    }
-
-    pub(super) fn vacate(&mut self, slot: usize) {
-        self.marks[slot].owner = 0;
-    }
-
     /// Notes a wake. Whether the poller has to hear of it.
-    pub(super) fn wake(&mut self, slot: usize, owner: u64) -> bool {
-        let Some(mark) = self.marks.get_mut(slot) else { return false };
-        if mark.owner != owner || mark.listed == self.epoch {
+    pub(super) fn wake(&mut self, slot: usize) -> bool {
+        if slot >= self.listed.len() {
+            self.listed.resize(slot + 1, 0);
+        }
+        if mem::replace(&mut self.listed[slot], self.epoch) == self.epoch {
             return false;
         }
-        mark.listed = self.epoch;
         self.list.push(slot);
         true
     }
@@ -65,8 +45,8 @@ impl Woken {
 /// Whose turn it is. It belongs to the poller alone.
 ///
 /// Turns come in rounds. In a round each source that has something to say has one turn, of at most `items_max` items. The
-/// next round begins with those that had none in this one, in the order of their wakes; then come the others, as before.
-/// So between two turns of a source lies one of every other that was woken before the first was over.
+/// next round begins with those that had none in this one, in the order in which they are given; then come the others, as
+/// before. So between two turns of a source lies one of every other that was woken before the first was over.
 #[derive(Debug)]
 pub(super) struct Turns {
     items_max: u32,
@@ -173,7 +153,7 @@ impl Turns {
         self.comes_again
     }
 
-    /// Where to put those that were woken, in the order of their wakes, when the round is over; then [`begin`](Self::begin).
+    /// Where to put those that were woken, each once, when the round is over; then [`begin`](Self::begin).
     pub(super) fn next_round(&mut self) -> &mut Vec<usize> {
         &mut self.round
     }

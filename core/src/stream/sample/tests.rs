@@ -1,7 +1,7 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use crate::{
     rt::Rt,
     stream::{
         RtStreamExt,
-        script::{Computing, SECOND, Wakes, arriving, computed, slowing, timed},
+        script::{Computing, SECOND, arriving, bell, computed, slowing, timed},
     },
     testing::{self, for_each_drop_point, for_each_seed},
 };
@@ -99,9 +99,8 @@ fn samples_of_a_source_that_is_always_ready_let_others_run_too() {
             let (clock, time) = (Computing::new(&rt), Duration::from_millis(millis));
             let source = computed(&clock, 100_000_000, time);
             let mut sampled = source.sample(&Rt::new(clock.clone()), Duration::from_millis(10)).unwrap();
-            let wakes = Arc::new(Wakes::default());
-            let waker = Waker::from(wakes.clone());
-            for turn in 1..=10 {
+            let (wakes, waker) = bell();
+            for _ in 0..10 {
                 let before = sampled.stats();
                 while sampled.poll_next_unpin(&mut Context::from_waker(&waker)).is_ready() {
                     let taken = sampled.stats().items - before.items;
@@ -109,7 +108,7 @@ fn samples_of_a_source_that_is_always_ready_let_others_run_too() {
                 }
                 let samples = sampled.stats().sampled - before.sampled;
                 assert!((2..=128).contains(&samples), "{samples} at {time:?}");
-                assert_eq!(wakes.count(), turn);
+                assert_eq!(wakes.rung(), 1);
             }
         }
     });
@@ -120,8 +119,7 @@ fn a_wait_begins_the_count_of_items_anew() {
     testing::run(1, |rt| async move {
         let (sender, receiver) = futures::channel::mpsc::unbounded();
         let mut sampled = receiver.sample(&rt, SECOND).unwrap();
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
+        let (_, waker) = bell();
         for turn in 1..=5 {
             (0..1000).for_each(|item| sender.unbounded_send(item).unwrap());
             assert!(sampled.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
@@ -163,20 +161,19 @@ fn nothing_is_woken_for_while_nothing_is_held() {
     testing::run(1, |rt| async move {
         let (sender, receiver) = futures::channel::mpsc::unbounded();
         let mut sampled = receiver.sample(&rt, SECOND).unwrap();
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
+        let (wakes, waker) = bell();
         let mut poll = || sampled.poll_next_unpin(&mut Context::from_waker(&waker));
         assert!(poll().is_pending());
         rt.sleep(9 * SECOND).await;
-        assert_eq!(wakes.count(), 0);
+        assert_eq!(wakes.rung(), 0);
         sender.unbounded_send(1).unwrap();
         assert!(poll().is_pending());
         rt.sleep(SECOND).await;
-        assert_eq!(wakes.count(), 2);
+        assert_eq!(wakes.rung(), 2);
         assert_eq!(poll(), Poll::Ready(Some(1)));
         assert!(poll().is_pending());
         rt.sleep(9 * SECOND).await;
-        assert_eq!(wakes.count(), 2);
+        assert_eq!(wakes.rung(), 0);
     });
 }
 

@@ -18,7 +18,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 use self::state::{Line, Read};
 use super::panics::caught;
-use crate::{ConfigError, rt::Coop};
+use crate::{
+    ConfigError,
+    rt::{Coop, wake_unreported},
+};
 
 pub use config::{Config, OnLag};
 
@@ -181,7 +184,7 @@ impl<S: Stream> State<S> {
 fn wake_all<S: Stream>(mut state: MutexGuard<'_, State<S>>) {
     let waiting = mem::take(&mut state.waiting);
     drop(state);
-    waiting.into_values().for_each(Waker::wake);
+    wake_unreported(waiting.into_values());
 }
 
 /// A stream that ends, or is dropped with its readers: a panic of its destructor harms nobody.

@@ -1,7 +1,7 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     rt::Rt,
     stream::{
         RtStreamExt,
-        script::{Computing, SECOND, Wakes, arriving, timed},
+        script::{Computing, SECOND, arriving, bell, timed},
     },
     testing::{self, for_each_drop_point, for_each_seed},
 };
@@ -93,12 +93,11 @@ fn items_that_are_there_cost_no_look_at_the_clock() {
 fn a_source_that_is_always_ready_lets_others_run() {
     testing::run(1, |rt| async move {
         let mut limited = stream::repeat(()).timeout_each(&rt, SECOND);
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
-        for turn in 1..=5 {
+        let (wakes, waker) = bell();
+        for _ in 0..5 {
             let mut poll = || limited.poll_next_unpin(&mut Context::from_waker(&waker));
             let items = (0..1000).take_while(|_| poll().is_ready()).count();
-            assert_eq!((items, wakes.count()), (128, turn));
+            assert_eq!((items, wakes.rung()), (128, 1));
         }
     });
 }
@@ -109,8 +108,7 @@ fn a_wait_begins_the_count_of_items_anew() {
         for limit in [SECOND, Duration::ZERO] {
             let (sender, receiver) = futures::channel::mpsc::unbounded();
             let mut limited = receiver.timeout_each(&rt, limit);
-            let wakes = Arc::new(Wakes::default());
-            let waker = Waker::from(wakes.clone());
+            let (_, waker) = bell();
             let mut poll = || limited.poll_next_unpin(&mut Context::from_waker(&waker));
             for _ in 0..5 {
                 (0..100).for_each(|item| sender.unbounded_send(item).unwrap());
@@ -140,13 +138,12 @@ fn after_the_end_nothing_is_left_to_wake_for() {
     testing::run(1, |rt| async move {
         let (sender, receiver) = futures::channel::mpsc::unbounded::<()>();
         let mut limited = receiver.timeout_each(&rt, SECOND);
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
+        let (wakes, waker) = bell();
         assert!(limited.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
         drop(sender);
         assert_eq!(limited.poll_next_unpin(&mut Context::from_waker(&waker)), Poll::Ready(None));
         rt.sleep(9 * SECOND).await;
-        assert_eq!(wakes.count(), 1);
+        assert_eq!(wakes.rung(), 1);
     });
 }
 

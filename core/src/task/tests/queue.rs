@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -13,7 +13,10 @@ use futures::{FutureExt, future};
 use parking_lot::Mutex;
 
 use super::super::{PriorityQueue, TryPopError, TryPushError};
-use crate::testing::{self, DropPoints, for_each_seed};
+use crate::{
+    rt::strangers::{calling, counting, grumpy},
+    testing::{self, DropPoints, for_each_seed},
+};
 
 fn queue<T>(capacity: usize) -> PriorityQueue<T> {
     PriorityQueue::new(capacity).expect("a capacity in range")
@@ -274,6 +277,39 @@ fn a_consumer_of_a_full_queue_and_a_producer_of_an_empty_one_let_others_run() {
     // Once in 128 items, and it is a coin toss who runs next.
     assert!(turns_of_others(produce) > 30);
     assert!(turns_of_others(async move { while queue.pop().await.is_some() {} }) > 30);
+}
+
+#[test]
+fn wakers_may_panic_and_come_back_to_the_queue() {
+    let (queue, woken) = (queue(1), Arc::new(AtomicUsize::new(0)));
+    let comes_back = {
+        let (queue, woken) = (queue.clone(), woken.clone());
+        move || {
+            let (queue, woken) = (queue.clone(), woken.clone());
+            calling(move || {
+                assert!(queue.push(0, ()).now_or_never().is_none_or(|pushed| pushed.is_err()));
+                woken.fetch_add(queue.len(), Ordering::Relaxed);
+            })
+        }
+    };
+    let pop = || Box::pin(queue.pop());
+    let (mut first, mut second, mut third) = (pop(), pop(), pop());
+    for _ in 0..2 {
+        assert!(first.poll_unpin(&mut Context::from_waker(&grumpy())).is_pending());
+        assert!(second.poll_unpin(&mut Context::from_waker(&comes_back())).is_pending());
+        assert!(third.poll_unpin(&mut Context::from_waker(&counting(&woken))).is_pending());
+    }
+    queue.try_push(0, ()).expect("room, and the one who is woken panics");
+    drop(first);
+    assert_eq!(woken.load(Ordering::Relaxed), 1, "its item went to the second");
+    assert!(second.now_or_never().is_some_and(|item| item.is_some()));
+
+    let (mut fourth, mut fifth) = (pop(), pop());
+    assert!(fourth.poll_unpin(&mut Context::from_waker(&grumpy())).is_pending());
+    assert!(fifth.poll_unpin(&mut Context::from_waker(&counting(&woken))).is_pending());
+    queue.close();
+    assert_eq!(woken.load(Ordering::Relaxed), 3, "the third and the fifth");
+    assert_eq!(third.now_or_never(), Some(None));
 }
 
 /// Polls once, and says what came of it.

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use parking_lot::Mutex;
 use seaworthy::{
     limit::{Acquire, AcquireError, Bulkhead, Quota, RateLimiter, bulkhead},
     pool::Config,
+    rt::yield_now,
     time::Deadline,
 };
 
@@ -26,21 +27,31 @@ pub(super) async fn kept(cx: &Context, backend: &Backend) -> anyhow::Result<()> 
         count(u64::from(RATE))
     ));
     let rt = &cx.rt;
-    let limiter = RateLimiter::new(rt, Quota::per_second(RATE).burst(BURST))?;
+    let quota = Quota::per_second(RATE).burst(BURST);
+    // Paused until all are in line: else one who comes while another's wake is on its way would be seen to go before it.
+    let limiter = RateLimiter::new(rt, Quota { tokens: 0, ..quota })?;
     let pool = client::pool(rt, backend, Config { max: 8, ..Config::default() })?;
-    let start = rt.now();
     let grants = Mutex::new(Vec::new());
     let requests = (0..REQUESTS).map(|request| {
         let (limiter, pool, grants) = (&limiter, &pool, &grants);
         async move {
             limiter.acquire(1).await?;
-            grants.lock().push((rt.now() - start, request));
+            grants.lock().push((rt.now(), request));
             pool.get().await?.add(1, 1).await?;
             anyhow::Ok(())
         }
     });
-    join_all(requests).await.into_iter().collect::<Result<(), _>>()?;
-    let grants = grants.into_inner();
+    let opened = async {
+        while limiter.stats().waiting < REQUESTS as usize {
+            yield_now().await;
+        }
+        let start = rt.now();
+        limiter.set_quota(quota).map(|()| start)
+    };
+    let (ended, start) = join(join_all(requests), opened).await;
+    ended.into_iter().collect::<Result<(), _>>()?;
+    let start = start?;
+    let grants: Vec<_> = grants.into_inner().into_iter().map(|(at, request)| (at - start, request)).collect();
     let last = grants.last().map_or(Duration::ZERO, |(at, _)| *at);
     let earned = f64::from(REQUESTS - BURST) / f64::from(RATE);
     cx.fact(
@@ -104,7 +115,8 @@ const CALLERS: usize = 20;
 /// A bulkhead: some are at work, some wait, the rest are turned away.
 pub(super) async fn at_once(cx: &Context) -> anyhow::Result<()> {
     let rt = &cx.rt;
-    let bulkhead = Bulkhead::new(rt, bulkhead::Config { permits: PERMITS, waiters_max: WAITERS })?;
+    let bulkhead =
+        Bulkhead::new(rt, bulkhead::Config { permits: PERMITS, waiters_max: WAITERS, ..Default::default() })?;
     let callers = (0..CALLERS).map(|_| {
         let bulkhead = &bulkhead;
         async move {

@@ -9,7 +9,7 @@ use std::{
 use futures::future::{join_all, pending};
 use parking_lot::Mutex;
 
-use super::{super::*, bulkhead, poll};
+use super::{super::*, bulkhead, poll, with};
 use crate::{
     rt::Rt,
     testing::{for_each_drop_point, for_each_seed, run},
@@ -47,25 +47,83 @@ fn never_are_more_permits_held_than_there_are() {
     });
 }
 
+/// In which order those go of whom one comes each second, by name.
+async fn order_of(
+    rt: &Rt,
+    ageing_step: Option<Duration>,
+    comers: &[(&'static str, i32)],
+) -> Vec<&'static str> {
+    let bulkhead = with(rt, Config { permits: 1, ageing_step, ..Config::default() });
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let held = bulkhead.try_acquire().expect("free");
+    let mut tasks = Vec::new();
+    for &(name, priority) in comers {
+        let (bulkhead, order) = (bulkhead.clone(), order.clone());
+        tasks.push(rt.spawn("waiter", async move {
+            let how = Acquire { priority, ..Acquire::default() };
+            let _permit = bulkhead.acquire_with(how).await.expect("room");
+            order.lock().push(name);
+        }));
+        rt.sleep(SECOND).await;
+    }
+    drop(held);
+    join_all(tasks).await;
+    let order = order.lock();
+    order.clone()
+}
+
 #[test]
-fn permits_go_by_priority_then_by_arrival() {
+fn without_ageing_permits_go_by_priority_then_by_arrival() {
     for_each_seed(0..20, |rt| async move {
-        let bulkhead = bulkhead(&rt, 1, 100);
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let held = bulkhead.try_acquire().expect("free");
-        let mut tasks = Vec::new();
-        for (name, priority) in [("a", 0), ("b", 5), ("c", 0), ("d", -1), ("e", 5)] {
-            let (bulkhead, order) = (bulkhead.clone(), order.clone());
-            tasks.push(rt.spawn("waiter", async move {
-                let how = Acquire { priority, ..Acquire::default() };
-                let _permit = bulkhead.acquire_with(how).await.expect("room");
-                order.lock().push(name);
-            }));
-            rt.sleep(SECOND).await;
-        }
-        drop(held);
-        join_all(tasks).await;
-        assert_eq!(*order.lock(), ["b", "e", "a", "c", "d"]);
+        let comers = [("a", 0), ("b", 5), ("c", 0), ("d", -1), ("e", 5)];
+        assert_eq!(order_of(&rt, None, &comers).await, ["b", "e", "a", "c", "d"]);
+    });
+}
+
+#[test]
+fn with_ageing_a_priority_is_worth_so_much_of_waiting_and_no_more() {
+    for_each_seed(0..20, |rt| async move {
+        // "e" is worth 3 s and comes 4 s after "a"; "c" is worth 3 s and comes 2 s after it.
+        let comers = [("a", 0), ("b", 0), ("c", 2), ("d", 0), ("e", 2)];
+        assert_eq!(order_of(&rt, Some(SECOND * 3 / 2), &comers).await, ["c", "a", "b", "e", "d"]);
+        assert_eq!(order_of(&rt, Some(Duration::ZERO), &comers).await, ["a", "b", "c", "d", "e"], "void");
+    });
+}
+
+/// Whether a patient one goes within a minute, where two more urgent ones come each second and each stays for one.
+async fn is_served(rt: &Rt, ageing_step: Option<Duration>) -> bool {
+    let bulkhead = with(rt, Config { permits: 1, ageing_step, ..Config::default() });
+    let held = bulkhead.try_acquire().expect("free");
+    let mut patient = bulkhead.acquire();
+    assert!(poll(&mut patient).is_pending());
+    let patient = rt.spawn("patient", async move { patient.await.map(drop) });
+    let mut urgent = Vec::new();
+    let mut come = || {
+        let how = Acquire { priority: 10, ..Acquire::default() };
+        let (acquiring, inner) = (bulkhead.acquire_with(how), rt.clone());
+        urgent.push(rt.spawn("urgent", async move {
+            let _permit = acquiring.await.expect("room");
+            inner.sleep(SECOND).await;
+        }));
+    };
+    come();
+    rt.sleep(SECOND / 2).await;
+    drop(held);
+    for _ in 0..120 {
+        come();
+        rt.sleep(SECOND / 2).await;
+    }
+    // Once all the urgent ones have gone it is served in any case.
+    let is_served = bulkhead.stats().waiting > 0 && rt.timeout(Duration::ZERO, patient).await.is_ok();
+    drop(urgent);
+    is_served
+}
+
+#[test]
+fn with_ageing_nobody_starves_and_without_it_the_urgent_go_first_for_ever() {
+    for_each_seed(0..20, |rt| async move {
+        assert!(is_served(&rt, Some(SECOND)).await, "ten points are ten seconds");
+        assert!(!is_served(&rt, None).await, "strict is strict");
     });
 }
 
@@ -200,7 +258,8 @@ fn it_is_resized_while_permits_are_held() {
 fn nonsense_is_refused_by_field() {
     run(1, |rt| async move {
         let refused = |permits, waiters_max| {
-            Bulkhead::new(&rt, Config { permits, waiters_max }).expect_err("nonsense").field
+            let config = Config { permits, waiters_max, ..Config::default() };
+            Bulkhead::new(&rt, config).expect_err("nonsense").field
         };
         assert_eq!(refused(0, 1), "limit::bulkhead::Config::permits");
         assert_eq!(refused(1_000_001, 1), "limit::bulkhead::Config::permits");

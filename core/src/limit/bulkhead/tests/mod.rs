@@ -1,5 +1,6 @@
 //! The laws of bulkheads, each with a test that goes red when it is broken.
 
+mod handover;
 mod laws;
 mod machine;
 mod strangers;
@@ -12,7 +13,11 @@ use super::{Bulkhead, Config};
 use crate::rt::Rt;
 
 fn bulkhead(rt: &Rt, permits: usize, waiters_max: usize) -> Bulkhead {
-    Bulkhead::new(rt, Config { permits, waiters_max }).expect("a good config")
+    with(rt, Config { permits, waiters_max, ..Config::default() })
+}
+
+fn with(rt: &Rt, config: Config) -> Bulkhead {
+    Bulkhead::new(rt, config).expect("a good config")
 }
 
 /// Polls once, with a waker that does nothing.

@@ -58,6 +58,32 @@ fn those_who_wait_for_a_key_go_in_order_and_others_do_not_wait_with_them() {
 }
 
 #[test]
+fn priorities_of_one_key_age_as_those_of_a_limiter() {
+    run(1, |rt| async move {
+        for (ageing_step, expected) in [(Some(SECOND), ["patient", "urgent"]), (None, ["urgent", "patient"])]
+        {
+            let config = Config { ageing_step, ..Config::default() };
+            let quota = Quota::per(1, 100 * SECOND);
+            let keyed = KeyedRateLimiter::<u32>::new(&rt, quota, config).expect("a good config");
+            keyed.try_acquire(&1, 1).expect("the first");
+            let order = Arc::new(Mutex::new(Vec::new()));
+            let mut waiting = Vec::new();
+            for (name, priority) in [("patient", 0), ("urgent", 2)] {
+                let (keyed, order) = (keyed.clone(), order.clone());
+                waiting.push(rt.spawn("waiter", async move {
+                    let how = Acquire { priority, ..Acquire::default() };
+                    keyed.acquire_with(&1, 1, how).await.expect("no deadline");
+                    order.lock().push(name);
+                }));
+                rt.sleep(3 * SECOND).await;
+            }
+            join_all(waiting).await;
+            assert_eq!(*order.lock(), expected);
+        }
+    });
+}
+
+#[test]
 fn keys_are_bounded_and_only_full_buckets_make_way() {
     run(1, |rt| async move {
         let keyed = limiter(&rt, Quota::per_second(1).burst(2), 3);
@@ -83,6 +109,21 @@ fn keys_are_bounded_and_only_full_buckets_make_way() {
         assert!(keyed.try_acquire(&2, 1).is_err(), "and all are in use");
         rt.sleep(2 * SECOND).await;
         keyed.try_acquire(&2, 2).expect("a full bucket again");
+    });
+}
+
+#[test]
+fn many_keys_are_bounded_exactly_and_refused_only_when_nearly_all_are_kept() {
+    run(1, |rt| async move {
+        const KEYS_MAX: usize = 70_000;
+        let keyed = limiter(&rt, Quota::per_second(1), KEYS_MAX);
+        let refused = (0..2 * KEYS_MAX as u32).filter(|key| keyed.try_acquire(key, 1).is_err());
+        let refused: Vec<u32> = refused.collect();
+        let first = refused[0] as usize;
+        assert!(first > KEYS_MAX * 9 / 10, "{first}");
+        let stats = keyed.stats();
+        assert_eq!((stats.keys, stats.refused), (KEYS_MAX, refused.len() as u64));
+        assert_eq!(refused.len(), KEYS_MAX, "all others were kept");
     });
 }
 

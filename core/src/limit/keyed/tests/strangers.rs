@@ -11,6 +11,7 @@ use crate::testing::run;
 
 thread_local! {
     static PANICS: Cell<bool> = const { Cell::new(false) };
+    static EQ_PANICS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A key that asks its limiter for another when it is cloned and when it is dropped.
@@ -43,6 +44,7 @@ impl Drop for Nosy {
 
 impl PartialEq for Nosy {
     fn eq(&self, other: &Self) -> bool {
+        assert!(!EQ_PANICS.get(), "not now");
         self.number == other.number
     }
 }
@@ -88,6 +90,9 @@ fn a_key_that_panics_changes_nothing() {
         PANICS.set(true);
         assert!(attempt(1).is_err() && attempt(2).is_err());
         PANICS.set(false);
+        EQ_PANICS.set(true);
+        assert!(attempt(1).is_err(), "there is one to compare with");
+        EQ_PANICS.set(false);
         assert_eq!(keyed.stats().keys, 1);
         assert!(attempt(1).is_ok_and(|taken| taken.is_err()), "it has had its token");
         assert!(attempt(2).is_ok_and(|taken| taken.is_ok()));

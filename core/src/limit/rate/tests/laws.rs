@@ -114,6 +114,56 @@ fn a_deadline_ends_the_wait_of_one_who_was_overtaken() {
     });
 }
 
+/// Whether a patient one goes within a minute, where of one slot a second two more urgent ones come each second.
+async fn is_served(rt: &Rt, ageing_step: Option<Duration>) -> bool {
+    let config = Config { quota: Quota::per_second(1), ageing_step, ..Config::default() };
+    let limiter = RateLimiter::with_config(rt, config).expect("a good config");
+    limiter.try_acquire(1).expect("the first");
+    let mut patient = limiter.acquire(1);
+    assert!(poll(&mut patient).is_pending());
+    let mut urgent = Vec::new();
+    for _ in 0..120 {
+        let mut acquiring = limiter.acquire_with(1, Acquire { priority: 10, ..Acquire::default() });
+        assert!(poll(&mut acquiring).is_pending());
+        urgent.push(acquiring);
+        rt.sleep(SECOND / 2).await;
+    }
+    poll(&mut patient).is_ready()
+}
+
+#[test]
+fn with_ageing_nobody_starves_and_without_it_the_urgent_go_first_for_ever() {
+    for_each_seed(0..10, |rt| async move {
+        assert!(is_served(&rt, Some(SECOND)).await, "ten points are ten seconds");
+        assert!(is_served(&rt, Some(Duration::ZERO)).await, "priorities are void");
+        assert!(!is_served(&rt, None).await, "strict is strict");
+    });
+}
+
+#[test]
+fn with_ageing_a_priority_is_worth_so_much_of_waiting_and_no_more() {
+    for_each_seed(0..10, |rt| async move {
+        let quota = Quota::per(1, 100 * SECOND);
+        let config = Config { quota, ageing_step: Some(SECOND * 3 / 2), ..Config::default() };
+        let limiter = RateLimiter::with_config(&rt, config).expect("a good config");
+        limiter.try_acquire(1).expect("the first");
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut waiting = Vec::new();
+        // "e" is worth 3 s and comes 4 s after "a"; "c" is worth 3 s and comes 2 s after it.
+        for (name, priority) in [("a", 0), ("b", 0), ("c", 2), ("d", 0), ("e", 2)] {
+            let acquiring = limiter.acquire_with(1, Acquire { priority, ..Acquire::default() });
+            let order = order.clone();
+            waiting.push(rt.spawn("waiter", async move {
+                acquiring.await.expect("no deadline");
+                order.lock().push(name);
+            }));
+            rt.sleep(SECOND).await;
+        }
+        join_all(waiting).await;
+        assert_eq!(*order.lock(), ["c", "a", "b", "e", "d"]);
+    });
+}
+
 #[test]
 fn the_line_is_bounded() {
     run(1, |rt| async move {

@@ -21,7 +21,8 @@ use proptest::prelude::*;
 use super::{
     super::{Acquire, Quota},
     Config, RateLimiter,
-    state::{Answer, Demand, Machine, Place},
+    line::Place,
+    state::{Answer, Demand, Machine},
 };
 use crate::{
     rt::Rt,
@@ -53,7 +54,7 @@ fn any_quota() -> impl Strategy<Value = Quota> {
 
 fn machine(quota: Quota, catch_up_max: u64) -> Machine {
     let catch_up_max = Duration::from_nanos(catch_up_max);
-    Machine::new(&Config { quota, waiters_max: 1000, catch_up_max })
+    Machine::new(&Config { quota, waiters_max: 1000, catch_up_max, ageing_step: None })
 }
 
 /// Goes through at once, or joins the line.

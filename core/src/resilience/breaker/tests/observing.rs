@@ -1,7 +1,10 @@
 //! What can be seen from outside.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Wake, Waker},
 };
 
@@ -13,10 +16,13 @@ use tracing::{
 };
 
 use super::{
-    super::{CircuitBreaker, Config, Event, State, Transition, Why},
+    super::{Breakers, CircuitBreaker, Config, Event, Events, State, Transition, Why},
     SECOND, breaker, config, fail, half_open, opened, succeed,
 };
-use crate::testing;
+use crate::{
+    rt::strangers::{calling, counting, grumpy},
+    testing,
+};
 
 fn taken(event: Option<Option<Event>>) -> Transition {
     match event {
@@ -102,12 +108,13 @@ fn a_reader_is_woken_and_may_be_dropped_anywhere() {
     });
 }
 
-/// Uses the breaker when it is woken, and when it is dropped.
+/// Uses the breaker and its readers when it is woken, and when it is dropped.
 struct Reenters(CircuitBreaker);
 
 impl Wake for Reenters {
     fn wake(self: Arc<Self>) {
         self.0.stats();
+        assert_eq!(self.0.events().next().now_or_never(), None);
     }
 }
 
@@ -138,6 +145,52 @@ fn wakers_may_use_the_breaker() {
 }
 
 #[test]
+fn a_waker_may_drop_another_reader() {
+    testing::run(1, |rt| async move {
+        let breaker = breaker(&rt, config());
+        let readers = Arc::new(Mutex::new(vec![breaker.events(), breaker.events()]));
+        let drops = calling({
+            let readers = readers.clone();
+            move || {
+                let gone = readers.lock().unwrap().pop();
+                drop(gone);
+            }
+        });
+        for reader in readers.lock().unwrap().iter_mut() {
+            assert!(reader.poll_next_unpin(&mut Context::from_waker(&drops)).is_pending());
+        }
+        fail(&breaker, 10);
+        assert!(readers.lock().unwrap().is_empty());
+        let mut last = breaker.events();
+        assert!(last.poll_next_unpin(&mut Context::from_waker(&drops)).is_pending());
+        drop(breaker);
+        assert_eq!(last.next().await, None);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_leaves_no_reader_asleep() {
+    let ended = testing::try_run(1, |rt| async move {
+        let breaker = breaker(&rt, config());
+        let woken = Arc::new(AtomicUsize::new(0));
+        let mut readers = [(); 3].map(|()| breaker.events());
+        let poll = |readers: &mut [Events; 3]| {
+            for (reader, waker) in readers.iter_mut().zip([grumpy(), counting(&woken), grumpy()]) {
+                assert!(reader.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+            }
+        };
+        poll(&mut readers);
+        fail(&breaker, 10);
+        assert_eq!((woken.load(Ordering::Relaxed), rt.unobserved_panics()), (1, 2), "the call is not harmed");
+        assert!(readers.iter_mut().all(|reader| reader.next().now_or_never().is_some()));
+        poll(&mut readers);
+        drop(breaker);
+        assert_eq!((woken.load(Ordering::Relaxed), rt.unobserved_panics()), (2, 4), "nor is the last owner");
+    });
+    assert!(ended.expect_err("it is reported").to_string().contains("not now"));
+}
+
+#[test]
 fn a_rejection_says_what_where_and_how_long() {
     testing::run(1, |rt| async move {
         let breaker = opened(&rt, config());
@@ -147,6 +200,15 @@ fn a_rejection_says_what_where_and_how_long() {
         let _probe = breaker.try_acquire();
         let text = breaker.try_acquire().unwrap_err().to_string();
         assert_eq!(text, "`dependency` was not called: its breaker is half open; come back in 5s");
+    });
+}
+
+#[test]
+fn to_show_a_set_asks_none_of_its_breakers() {
+    testing::run(1, |rt| async move {
+        let breakers = Breakers::new(&rt, config(), 9).unwrap();
+        breakers.get("dependency").unwrap();
+        assert_eq!(format!("{breakers:?}"), "Breakers { breakers: 1, breakers_max: 9, .. }");
     });
 }
 

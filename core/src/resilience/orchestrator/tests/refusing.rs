@@ -54,6 +54,15 @@ fn a_plan_that_is_refused_uses_up_no_room() {
         assert_eq!((orchestrator.breakers().all().len(), orchestrator.budgets().all().len()), (0, 0));
         assert!(orchestrator.run(plan(&["d", "e", "d"])).await.unwrap().is_met);
         assert!(orchestrator.run(plan(&["e", "d"])).await.unwrap().is_met);
+
+        // As whoever keeps a budget of their own for a call that no plan makes.
+        let (breakers, budgets) = (orchestrator.breakers(), orchestrator.budgets());
+        assert!(
+            breakers.remove("d").is_some() && breakers.remove("e").is_some() && budgets.remove("d").is_some()
+        );
+        let error = orchestrator.run(plan(&["f", "g"])).await.unwrap_err();
+        assert!(matches!(error, PlanError::TooManyBudgets(too_many) if too_many.name == "g"));
+        assert_eq!((breakers.all().len(), budgets.all().len()), (0, 1), "nothing of it was made");
     });
 }
 

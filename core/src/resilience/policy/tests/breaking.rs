@@ -197,6 +197,17 @@ fn the_time_a_call_waits_for_its_turn_is_not_time_the_backend_had() {
 }
 
 #[test]
+fn a_deadline_of_no_time_at_all_blames_nobody() {
+    run(1, |rt| async move {
+        let breaker = breaker(&rt, 1);
+        let policy = Policy::new(&rt, "backend").breaker(breaker.clone()).deadline(Duration::ZERO);
+        let error = policy.call(|_| pending::<Result<(), ()>>()).await.unwrap_err();
+        assert_eq!((error.layer(), error.ledger.attempts()), (Layer::Deadline, 1));
+        assert_eq!((breaker.state(), breaker.stats().failures), (State::Closed, 0));
+    });
+}
+
+#[test]
 fn an_error_that_is_the_answer_is_a_success_to_the_breaker() {
     run(1, |rt| async move {
         let breaker = breaker(&rt, 2);

@@ -46,6 +46,57 @@ fn who_asks_for_too_long_a_pause_is_not_asked_again_and_the_caller_may_say_for_h
 }
 
 #[test]
+fn whatever_ends_the_call_the_caller_may_say_what_was_asked_for() {
+    run(1, |rt| async move {
+        let judge = |result: &Result<(), u32>| Verdict::RetryAfter(result.unwrap_err() * SECOND);
+        let config = budget::Config { ratio: 0.0, tokens_max: 1, reserve_per_second: 0 };
+        let budget = Budget::new(&rt, config).unwrap();
+        let backend = |attempts_max| Policy::new(&rt, "backend").retry(retry(&rt, attempts_max));
+        let dry = Policy::new(&rt, "backend").retry(retry(&rt, 9).budget(budget));
+        let stopped = [
+            (backend(2), Stop::Attempts),
+            (dry, Stop::Budget),
+            (backend(9).deadline(25 * SECOND), Stop::Deadline),
+        ];
+        for (policy, stop) in stopped {
+            let policy = policy.classify(judge);
+            let error =
+                policy.call(|attempt| async move { Err([9, 20][attempt.number() as usize - 1]) }).await;
+            let error = error.unwrap_err();
+            assert_eq!((error.stop, error.ledger.attempts()), (stop, 2));
+            assert_eq!(
+                error.retry_after(),
+                Some(20 * SECOND),
+                "what the last attempt was told, and not the first"
+            );
+        }
+        let silent = backend(2).classify(|result: &Result<(), u32>| match result.unwrap_err() {
+            0 => Verdict::Retry,
+            asked => Verdict::RetryAfter(asked * SECOND),
+        });
+        let error = silent.call(|attempt| async move { Err(if attempt.is_first() { 9 } else { 0 }) }).await;
+        assert_eq!(error.unwrap_err().retry_after(), None, "what was asked before has been kept");
+    });
+}
+
+#[test]
+fn of_what_attempts_at_the_same_time_were_told_the_caller_hears_the_longest() {
+    run(1, |rt| async move {
+        let hedge = Hedge { delay: SECOND, hedges_max: 1 };
+        let policy = Policy::new(&rt, "backend").hedge(hedge).deadline(5 * SECOND);
+        let policy =
+            policy.classify(|result: &Result<(), u32>| Verdict::RetryAfter(result.unwrap_err() * SECOND));
+        for asked in [[30, 60], [60, 30]] {
+            let failed = policy.call(|attempt| after(&rt, 2, Err(asked[attempt.hedge() as usize])));
+            assert_eq!(failed.await.unwrap_err().retry_after(), Some(60 * SECOND));
+        }
+        let failed = policy.call(|attempt| after(&rt, if attempt.hedge() == 0 { 2 } else { 9 }, Err(40)));
+        let error = failed.await.unwrap_err();
+        assert_eq!((error.layer(), error.retry_after()), (Layer::Deadline, Some(40 * SECOND)));
+    });
+}
+
+#[test]
 fn policies_that_share_a_retry_do_not_pause_in_step() {
     for_each_seed(0..5, |rt| async move {
         let shared = Retry::new(&rt, retry::Config { attempts_max: 2, ..retry::Config::default() }).unwrap();
@@ -151,7 +202,7 @@ fn calls_and_retries_in_flight_are_given_back() {
             policy.call(move |attempt| {
                 let repeats = attempt.number() > 1 || attempt.hedge() > 0;
                 let alive = repeats.then(|| running.alive());
-                assert!(running.number() as u32 <= seen.stats().retries_in_flight, "each has leave");
+                assert!(running.number() <= seen.stats().retries_in_flight, "each has leave");
                 let answer = after(rt, number % 5, Err::<(), _>(()));
                 async move {
                     let _alive = alive;

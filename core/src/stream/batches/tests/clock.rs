@@ -1,7 +1,6 @@
 use std::{
     future::poll_fn,
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use crate::{
     rt::Rt,
     stream::{
         RtStreamExt,
-        script::{Computing, SECOND, Wakes, arriving, computed, slowing, timed},
+        script::{Computing, SECOND, arriving, bell, computed, slowing, timed},
     },
     testing::{self, for_each_seed},
 };
@@ -72,28 +71,27 @@ fn a_size_flush_disarms_the_timer() {
     for_each_seed(0..10, |rt| async move {
         let (sender, receiver) = futures::channel::mpsc::unbounded();
         let mut batches = receiver.batches(&rt, by_count(2)).unwrap();
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
+        let (wakes, waker) = bell();
         let mut poll = || batches.poll_next_unpin(&mut Context::from_waker(&waker));
 
         sender.unbounded_send(1).unwrap();
         assert!(poll().is_pending());
         rt.sleep(SECOND / 2).await;
         sender.unbounded_send(2).unwrap();
-        assert_eq!(wakes.count(), 1);
+        assert_eq!(wakes.rung(), 1);
         assert_eq!(poll(), Poll::Ready(Some(vec![1, 2])));
         assert!(poll().is_pending());
         rt.sleep(5 * SECOND).await;
-        assert_eq!(wakes.count(), 1, "nothing is left to wake for");
+        assert_eq!(wakes.rung(), 0, "nothing is left to wake for");
 
         // The next has all of its time, and a timer that works.
         sender.unbounded_send(3).unwrap();
         assert!(poll().is_pending());
         rt.sleep(SECOND * 9 / 10).await;
         assert!(poll().is_pending());
-        assert_eq!(wakes.count(), 2, "by the item");
+        assert_eq!(wakes.rung(), 1, "by the item");
         rt.sleep(SECOND / 10).await;
-        assert_eq!(wakes.count(), 3, "by the timer");
+        assert_eq!(wakes.rung(), 1, "by the timer");
         assert_eq!(poll(), Poll::Ready(Some(vec![3])));
     });
 }
@@ -111,12 +109,11 @@ fn a_batch_that_follows_a_full_one_has_all_of_its_time() {
 fn a_flush_disarms_the_timer_and_so_does_the_end() {
     testing::run(1, |rt| async move {
         let mut batches = stream::iter([1]).chain(stream::pending()).batches(&rt, by_count(2)).unwrap();
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
+        let (wakes, waker) = bell();
         assert!(batches.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
         assert_eq!(batches.flush(), Some(vec![1]));
         rt.sleep(5 * SECOND).await;
-        assert_eq!(wakes.count(), 0);
+        assert_eq!(wakes.rung(), 0);
     });
 }
 
@@ -150,12 +147,11 @@ fn a_source_that_is_always_ready_lets_others_run() {
 fn a_source_that_always_fails_lets_others_run() {
     testing::run(1, |rt| async move {
         let mut batches = stream::repeat(Err::<(), _>("a loose wire")).try_batches(&rt, by_count(9)).unwrap();
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
-        for turn in 1..=5 {
+        let (wakes, waker) = bell();
+        for _ in 0..5 {
             let mut poll = || batches.poll_next_unpin(&mut Context::from_waker(&waker));
             let errors = (0..1000).take_while(|_| poll().is_ready()).count();
-            assert_eq!((errors, wakes.count()), (128, turn));
+            assert_eq!((errors, wakes.rung()), (128, 1));
         }
     });
 }
@@ -165,12 +161,11 @@ fn the_waker_of_the_last_poll_is_woken() {
     testing::run(1, |rt| async move {
         let config = Batch { wait_max: SECOND, ..Batch::default() };
         let mut batches = stream::iter([1]).chain(stream::pending()).batches(&rt, config).unwrap();
-        let wakes = [Arc::new(Wakes::default()), Arc::new(Wakes::default())];
-        for wakes in &wakes {
-            let waker = Waker::from(wakes.clone());
+        let ((first, first_waker), (second, second_waker)) = (bell(), bell());
+        for waker in [first_waker, second_waker] {
             assert!(batches.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
         }
         rt.sleep(2 * SECOND).await;
-        assert_eq!(wakes.map(|wakes| wakes.count()), [0, 1]);
+        assert_eq!((first.rung(), second.rung()), (0, 1));
     });
 }

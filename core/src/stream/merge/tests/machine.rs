@@ -1,10 +1,23 @@
 //! The machine against a simple model: every source with what it has to say, and the credit it has to be polled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    task::{Wake, Waker},
+};
 
 use proptest::prelude::*;
 
-use super::super::state::{Turns, Woken};
+use super::{
+    super::{
+        source::{BITS, Link, Shared},
+        state::{Turns, Woken},
+    },
+    Bell, bell,
+};
+
+/// The first slot: three sources have a bit, and the others are listed.
+const SLOT_MIN: usize = BITS - 3;
 
 const ITEMS_MAX: u32 = 3;
 
@@ -36,9 +49,9 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-#[derive(Default)]
 struct Source {
     slot: usize,
+    link: Arc<Link>,
     items: u32,
     /// How many polls it may have: one when it is inserted, one for each wake, one for each item.
     credit: u32,
@@ -47,11 +60,15 @@ struct Source {
 }
 
 struct Pair {
-    woken: Woken,
+    shared: Arc<Shared>,
     turns: Turns,
+    /// Who polls, and whether it waits.
+    bell: Arc<Bell>,
+    poller: Waker,
+    waits: bool,
     /// By the number of the source.
     sources: BTreeMap<u64, Source>,
-    gone: Vec<(usize, u64)>,
+    gone: Vec<(usize, Arc<Link>)>,
     inserted: u64,
     /// Who has the turn, and how many items it gave.
     turn: Option<(u64, u32)>,
@@ -59,9 +76,13 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
+        let (bell, poller) = bell();
         Self {
-            woken: Woken::default(),
+            shared: Arc::default(),
             turns: Turns::new(ITEMS_MAX),
+            bell,
+            poller,
+            waits: false,
             sources: BTreeMap::new(),
             gone: Vec::new(),
             inserted: 0,
@@ -81,8 +102,8 @@ impl Pair {
             Step::Wake { which, items } => self.wake(which, items),
             Step::WakeGone { which } => {
                 if !self.gone.is_empty() {
-                    let (slot, number) = self.gone[which % self.gone.len()];
-                    assert!(!self.woken.wake(slot, number), "nobody hears of it");
+                    self.gone[which % self.gone.len()].1.wake_by_ref();
+                    assert_eq!(self.bell.rung(), 0, "nobody hears of it");
                 }
             }
             Step::Polls(polls) => {
@@ -95,20 +116,23 @@ impl Pair {
 
     fn insert(&mut self) {
         let used: BTreeSet<usize> = self.sources.values().map(|source| source.slot).collect();
-        let slot = (0..).find(|slot| !used.contains(slot)).expect("there is always one more");
+        let slot = (SLOT_MIN..).find(|slot| !used.contains(slot)).expect("there is always one more");
         self.inserted += 1;
-        self.woken.occupy(slot, self.inserted);
+        let link = self.shared.link(slot);
         self.turns.add(slot);
+        self.shared.wake_parent();
+        self.expect_ring();
         // It may inherit a wake with the slot.
         let inherited = u32::from(self.gone.iter().any(|(gone, _)| *gone == slot));
-        self.sources.insert(self.inserted, Source { slot, credit: 1 + inherited, ..Source::default() });
+        let source = Source { slot, link, items: 0, credit: 1 + inherited, first: BTreeSet::new() };
+        self.sources.insert(self.inserted, source);
     }
 
     fn remove(&mut self, which: usize) {
         let Some(number) = self.pick(which) else { return };
         let source = self.sources.remove(&number).expect("it was picked");
-        self.woken.vacate(source.slot);
-        self.gone.push((source.slot, number));
+        source.link.cut();
+        self.gone.push((source.slot, source.link));
         if self.turn.is_some_and(|(turn, _)| turn == number) {
             self.turn = None;
         }
@@ -119,7 +143,13 @@ impl Pair {
         let source = self.sources.get_mut(&number).expect("it was picked");
         source.items += items;
         source.credit += 1;
-        self.woken.wake(source.slot, number);
+        source.link.wake_by_ref();
+        self.expect_ring();
+    }
+
+    /// Whoever waits is woken, once, and nobody else is.
+    fn expect_ring(&mut self) {
+        assert_eq!(self.bell.rung(), usize::from(std::mem::take(&mut self.waits)));
     }
 
     /// Polls whoever the machine says. Whether there was somebody.
@@ -128,8 +158,10 @@ impl Pair {
             if let Some(slot) = self.turns.current() {
                 break slot;
             }
-            self.woken.take(self.turns.next_round());
-            if !self.turns.begin() {
+            let (wait, mut spare) = (!self.turns.comes_again(), Some(self.poller.clone()));
+            self.waits = self.shared.take_woken(self.turns.next_round(), wait, &mut spare);
+            assert_eq!(self.turns.begin(), !self.waits, "it waits for a wake when there is nobody");
+            if self.waits {
                 return false;
             }
         };
@@ -195,11 +227,9 @@ proptest! {
 #[test]
 fn a_slot_is_listed_once_however_often_its_source_is_exchanged() {
     let (mut woken, mut turns) = (Woken::default(), Turns::new(1));
-    for number in 1..=1000 {
-        woken.occupy(0, number);
+    for _ in 0..1000 {
         turns.add(0);
-        woken.wake(0, number);
-        woken.vacate(0);
+        woken.wake(0);
     }
     woken.take(turns.next_round());
     assert_eq!(turns.next_round().len(), 1);

@@ -15,10 +15,11 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use parking_lot::Mutex;
 
 use super::{Event, Merge};
+use crate::stream::script::{Bell, bell, poll};
 
 /// A source that a test pours into by hand.
 pub(super) struct Tap<T>(Arc<Mutex<Basin<T>>>);
@@ -73,31 +74,6 @@ impl<T> Stream for Flow<T> {
         basin.waker = Some(cx.waker().clone());
         Poll::Pending
     }
-}
-
-/// A waker that counts.
-#[derive(Default)]
-pub(super) struct Bell(AtomicUsize);
-
-impl Bell {
-    pub(super) fn rung(&self) -> usize {
-        self.0.swap(0, Ordering::Relaxed)
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-pub(super) fn bell() -> (Arc<Bell>, Waker) {
-    let bell = Arc::new(Bell::default());
-    (bell.clone(), Waker::from(bell))
-}
-
-fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
-    stream.poll_next_unpin(&mut Context::from_waker(waker))
 }
 
 /// All events there are now.

@@ -17,32 +17,9 @@ use futures::{Stream, StreamExt, channel::mpsc, stream};
 use parking_lot::Mutex;
 
 use super::{Config, OnLag, Tee, TeeError, tee};
+use crate::stream::script::{bell, poll};
 
 const MS: Duration = Duration::from_millis(1);
-
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Bell {
-    fn rung(&self) -> usize {
-        self.0.swap(0, Ordering::Relaxed)
-    }
-}
-
-fn bell() -> (Arc<Bell>, Waker) {
-    let bell = Arc::new(Bell::default());
-    (bell.clone(), Waker::from(bell))
-}
-
-fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
-    stream.poll_next_unpin(&mut Context::from_waker(waker))
-}
 
 fn config(lag_max: usize, on_lag: OnLag) -> Config {
     Config { lag_max, on_lag }
