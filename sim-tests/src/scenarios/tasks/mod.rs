@@ -73,7 +73,7 @@ impl Scenario for Tasks {
 
     fn canaries(&self) -> &'static [&'static str] {
         &[
-            "task.forgets-to-start-the-next-after-a-cancellation",
+            "task.keeps-the-slot-of-a-cancelled-task",
             "task.starts-beyond-the-bound-after-a-resize",
             "task.queue-loses-the-item-of-a-dropped-pop",
             "task.serves-the-newest-first",
