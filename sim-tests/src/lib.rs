@@ -26,6 +26,8 @@
 //! over such libraries; nothing else changes.
 
 mod binding;
+#[cfg(unix)]
+mod command;
 mod digest;
 pub mod engine;
 pub mod event;
@@ -33,10 +35,13 @@ pub mod fault;
 pub mod outcome;
 mod points;
 pub mod scenario;
+pub mod scenarios;
 mod sim;
 pub mod sweep;
 mod weather;
 
 pub use binding::{Cause, Config, ConfigError, Failure, HostResult, Links, Pair, Simulation, Turmoil, run};
+#[cfg(unix)]
+pub use command::main;
 pub use digest::Fingerprint;
 pub use sim::Sim;

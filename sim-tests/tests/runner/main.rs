@@ -1,0 +1,15 @@
+//! The runner, as a program of its own with scenarios that go wrong in every way there is.
+//!
+//! This program is both: with a command line of the runner it is the runner, which calls it again for each seed; with
+//! one of a test it calls itself as the runner, and looks at what that says.
+
+#[cfg(unix)]
+mod suite;
+
+#[cfg(unix)]
+fn main() -> std::process::ExitCode {
+    seaworthy_sim::main(suite::SUITE)
+}
+
+#[cfg(not(unix))]
+fn main() {}
