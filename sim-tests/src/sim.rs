@@ -192,6 +192,11 @@ impl Sim {
         log.keep(now, host, || What::FaultStruck { fault, kind: kind.name().to_owned() });
     }
 
+    /// Adds to the fingerprint of the run.
+    pub(crate) fn mix(&self, digest: u64) {
+        self.0.log.lock().digest.number(digest);
+    }
+
     pub(crate) fn fail(&self, verdict: Verdict) {
         self.0.log.lock().failure.get_or_insert(verdict);
         self.0.changed.notify(usize::MAX);

@@ -9,7 +9,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use seaworthy_core::rt::{Panic, Rng};
@@ -94,14 +94,26 @@ pub struct Run {
     pub trace: Vec<Event>,
 }
 
+/// The date at which a run begins, for whoever asks the system and not the runtime: 14 November 2023, 22:13:20 UTC.
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+
 /// Runs `scenario` once, in this process and on this thread.
 ///
-/// Whatever goes wrong in the run is in its [verdict](Outcome::verdict); this function does not panic because of it.
+/// Whatever goes wrong in the run is in its [verdict](Outcome::verdict); this function does not panic because of it. For
+/// its length the thread is [armed](seaworthy_interpose::arm): clocks and randomness of the system follow from the seed.
+///
+/// # Panics
+///
+/// If the thread is armed already.
 pub fn run(scenario: &dyn Scenario, options: &Options) -> Run {
     let began = now();
     let sim = Sim::new(options.seed, options.engine, scenario.points(), options.trace);
     let mut stage = Stage::new(sim.clone());
     let storm = scenario.storm();
+    // What does not ask the runtime is answered from the seed all the same.
+    let clock = sim.clone();
+    let epoch = SystemTime::UNIX_EPOCH + EPOCH;
+    let armed = seaworthy_interpose::arm(options.seed, move || clock.now(), epoch);
     let played = catch_unwind(AssertUnwindSafe(|| {
         scenario.set_up(&mut stage);
         let schedule = options.schedule.clone().unwrap_or_else(|| draw(scenario, &storm, options, &stage));
@@ -118,6 +130,7 @@ pub fn run(scenario: &dyn Scenario, options: &Options) -> Run {
     if let Err(payload) = played {
         sim.fail(Verdict::Panicked { text: text(payload) });
     }
+    drop(armed);
     let Remains { digest, events, trace, points, effects, options: drawn, failure } = sim.end();
     let points = scenario.points().iter().map(|name| {
         let reached = points.get(name).copied().unwrap_or(0);

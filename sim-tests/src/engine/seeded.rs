@@ -38,12 +38,17 @@ pub(super) fn play(sim: &Sim, hosts: Vec<Cast>, storm: &Storm) {
         })
         .collect();
     let config = testing::Config { seed: sim.seed(), limit: limit(storm), network, ..Default::default() };
-    let stopped = testing::try_run(config, |rt| {
+    let ended = testing::try_run(config, |rt| {
         let (clock, start) = (rt.clone(), rt.now());
         sim.set_clock(move || clock.now().saturating_duration_since(start));
         root(sim.clone(), rt, hosts, storm.clone())
     });
-    if let Err(stop) = stopped {
+    // The order of all polls is part of what has to happen again.
+    sim.mix(match &ended {
+        Ok(finished) => finished.stats.digest,
+        Err(stop) => stop.stats.digest,
+    });
+    if let Err(stop) = ended {
         let text = stop.to_string();
         sim.fail(match stop.reason {
             StopReason::Panicked { .. } => Verdict::Panicked { text },

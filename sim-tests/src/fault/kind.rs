@@ -126,7 +126,7 @@ kinds! {
 impl FaultKind {
     /// Whether it is over as soon as it has begun.
     pub fn is_instant(self) -> bool {
-        matches!(self, Self::Reset | Self::Resize)
+        matches!(self, Self::Reset)
     }
 }
 
