@@ -97,10 +97,7 @@ pub(crate) fn summary(summary: &Summary, first_seed: Option<u64>) -> String {
         }
     }
     missing(&mut text, &summary.rows);
-    for broken in &summary.broken {
-        text.push('\n');
-        text += &self::broken(broken);
-    }
+    text += &all_broken(&summary.broken);
     let all = sum(&summary.rows);
     let failed = all.failed;
     let uncovered = summary.rows.iter().any(|row| row.is_covered && !row.missing.is_empty());
@@ -130,17 +127,36 @@ pub(crate) fn summary(summary: &Summary, first_seed: Option<u64>) -> String {
     text + &line
 }
 
+/// Of each way to fail the first in full, of others their commands.
+fn all_broken(all: &[Broken]) -> String {
+    let mut text = String::new();
+    let mut shown = std::collections::BTreeSet::new();
+    let mut more = Vec::new();
+    for broken in all {
+        let Outcome { scenario, engine, verdict, .. } = &broken.run.outcome;
+        if shown.insert((scenario, engine, verdict.signature())) || !broken.notes.is_empty() {
+            text.push('\n');
+            text += &self::broken(broken);
+        } else {
+            more.push(format!("  {}: {}\n", broken.replay, verdict.signature()));
+        }
+    }
+    if !more.is_empty() {
+        text += "\nfailed in the same ways\n";
+        text += &more.concat();
+    }
+    text
+}
+
 fn missing(text: &mut String, rows: &[Row]) {
     for row in rows.iter().filter(|row| !row.missing.is_empty()) {
-        let why = if row.is_covered {
-            style("missing").red().bold().to_string()
+        let (name, missing) = (name(row), row.missing.join("; "));
+        let line = if row.is_covered {
+            format!("{} {name}: {missing}", style("MISSING").red().bold())
         } else {
-            format!("not yet, in {} seeds", number(row.seeds))
+            format!("not yet, in {} seeds of {name}: {missing}", number(row.seeds))
         };
-        writeln!(text, "{} {why}:", name(row)).expect("a string takes everything");
-        for missing in &row.missing {
-            writeln!(text, "  {missing}").expect("a string takes everything");
-        }
+        writeln!(text, "{line}").expect("a string takes everything");
     }
 }
 

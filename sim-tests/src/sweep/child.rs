@@ -113,7 +113,7 @@ fn answer(scenario: &dyn Scenario, request: Request) -> Answer {
         let (options, schedule) = engine::draw_only(scenario, &options);
         return Answer::Drew { options, schedule };
     }
-    let Run { mut outcome, mut trace, .. } = run_here(scenario, &options);
+    let Run { mut outcome, mut trace, .. } = engine::run(scenario, &options);
     outcome.canary = canary();
     let left_out = match keep {
         Keep::Tail => trace.len().saturating_sub(Shown::EVENTS_MAX),
@@ -121,11 +121,6 @@ fn answer(scenario: &dyn Scenario, request: Request) -> Answer {
     };
     trace.drain(..left_out);
     Answer::Ran(Box::new(Shown { outcome, trace, left_out: left_out as u64 }))
-}
-
-/// The one place where a process of its own runs a seed: what must be armed for a thread or a process is armed here.
-fn run_here(scenario: &dyn Scenario, options: &Options) -> Run {
-    engine::run(scenario, options)
 }
 
 /// The planted bug that is switched on.
