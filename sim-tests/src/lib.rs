@@ -34,6 +34,7 @@ pub mod event;
 pub mod fault;
 pub mod outcome;
 mod points;
+pub mod report;
 pub mod scenario;
 pub mod scenarios;
 mod sim;
