@@ -86,7 +86,7 @@ pub(crate) struct How {
     pub(crate) json: Option<PathBuf>,
 
     /// Write a page about it to this file, as HTML without anything from elsewhere.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", overrides_with = "report")]
     pub(crate) report: Option<PathBuf>,
 
     /// Do not run the schedules that once failed.

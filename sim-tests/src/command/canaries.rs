@@ -1,8 +1,6 @@
 //! `sim canaries`: planted bugs must be found.
 
-use super::{
-    Exit, Usage, args::CanariesArgs, choose, on_signals, print, run::lanes, screen::Screen, text,
-};
+use super::{Exit, Usage, args::CanariesArgs, choose, on_signals, print, run::lanes, screen::Screen, text};
 use crate::{
     engine::Engine,
     scenario::Scenario,
@@ -61,7 +59,9 @@ pub(crate) fn canaries(suite: &[&dyn Scenario], args: CanariesArgs) -> Result<Ex
                 lost += 1;
                 let seed = seeds::show(*seed);
                 let name = scenario.name();
-                format!("{name:<12} {canary:<28} UNCLEAR: {engine} {seed} fails without it too: {signature}\n")
+                format!(
+                    "{name:<12} {canary:<28} UNCLEAR: {engine} {seed} fails without it too: {signature}\n"
+                )
             }
             BASES => {
                 let (line, median) = found(scenario.name(), canary, hunted.into_iter().flatten().collect());
@@ -70,7 +70,11 @@ pub(crate) fn canaries(suite: &[&dyn Scenario], args: CanariesArgs) -> Result<Ex
             }
             _ => {
                 lost += 1;
-                format!("{:<12} {canary:<28} NOT FOUND in {} seeds\n", scenario.name(), text::number(args.seeds_max))
+                format!(
+                    "{:<12} {canary:<28} NOT FOUND in {} seeds\n",
+                    scenario.name(),
+                    text::number(args.seeds_max)
+                )
             }
         };
         print(&line);
@@ -85,7 +89,8 @@ fn planted<'a>(
     scenarios: &[&'a dyn Scenario],
     name: Option<&str>,
 ) -> Result<Vec<(&'a dyn Scenario, &'static str)>, Usage> {
-    let all = scenarios.iter().flat_map(|scenario| scenario.canaries().iter().map(|canary| (*scenario, *canary)));
+    let all =
+        scenarios.iter().flat_map(|scenario| scenario.canaries().iter().map(|canary| (*scenario, *canary)));
     let planted: Vec<_> = all.filter(|(_, canary)| name.is_none_or(|name| name == *canary)).collect();
     if planted.is_empty() {
         let which = name.map_or_else(|| "no canary".to_owned(), |name| format!("no canary `{name}`"));
@@ -134,12 +139,19 @@ impl Hunt<'_> {
                 let outcome = &first.outcome;
                 let before: u64 = (outcome.seed - base) * lanes;
                 let engines: Vec<_> = swept.rows.iter().filter_map(|row: &Row| row.engine).collect();
-                let lane = engines.iter().position(|engine| *engine == outcome.engine).unwrap_or_default() as u64;
+                let lane =
+                    engines.iter().position(|engine| *engine == outcome.engine).unwrap_or_default() as u64;
                 let signature = outcome.verdict.signature().to_owned();
                 let (engine, seed) = (outcome.engine, outcome.seed);
                 let without = self.without.run(&Request::new(&outcome.scenario, engine, seed))?;
                 let is_something_else = !without.outcome.verdict.is_pass();
-                return Some(Some(Found { seeds: before + lane + 1, engine, seed, signature, is_something_else }));
+                return Some(Some(Found {
+                    seeds: before + lane + 1,
+                    engine,
+                    seed,
+                    signature,
+                    is_something_else,
+                }));
             }
             from = step;
         }
@@ -152,6 +164,7 @@ fn found(scenario: &str, canary: &str, mut all: Vec<Found>) -> (String, u64) {
     let Found { seeds, engine, seed, signature, .. } = &all[all.len() / 2];
     let range = format!("{} to {}", all[0].seeds, all[all.len() - 1].seeds);
     let seed = seeds::show(*seed);
-    let line = format!("{scenario:<12} {canary:<28} {seeds:>4} seeds ({range}), {engine} {seed}: {signature}\n");
+    let line =
+        format!("{scenario:<12} {canary:<28} {seeds:>4} seeds ({range}), {engine} {seed}: {signature}\n");
     (line, *seeds)
 }

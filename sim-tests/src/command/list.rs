@@ -13,7 +13,8 @@ pub(crate) fn list(suite: &[&dyn Scenario], names: &[String]) -> Result<Exit, Us
     for scenario in &scenarios {
         text += &one(*scenario);
     }
-    let count = |of: fn(&dyn Scenario) -> usize| scenarios.iter().map(|scenario| of(*scenario)).sum::<usize>() as u64;
+    let count =
+        |of: fn(&dyn Scenario) -> usize| scenarios.iter().map(|scenario| of(*scenario)).sum::<usize>() as u64;
     let points = text::number(count(|scenario| scenario.points().len()));
     let canaries = text::number(count(|scenario| scenario.canaries().len()));
     let mut kinds: Vec<_> = scenarios.iter().flat_map(|scenario| scenario.storm().kinds).collect();
@@ -36,14 +37,19 @@ fn one(scenario: &dyn Scenario) -> String {
         }
     };
     line("engines", engines.into_iter().map(str::to_owned).collect());
-    let seconds = |duration: std::time::Duration| text::time(duration);
-    line("storm", vec![format!("{}, then {} to settle", seconds(storm.chaos), seconds(storm.settle))]);
+    line("storm", vec![format!("{}, then {} to settle", text::time(storm.chaos), text::time(storm.settle))]);
     let only_turmoil = storm.kinds_on(Engine::Testing).len() < storm.kinds_on(Engine::Turmoil).len();
-    line("faults", storm.kinds.iter().map(|kind| kind.to_string()).collect());
+    line("faults", storm.kinds.iter().map(ToString::to_string).collect());
     if only_turmoil {
         let on_testing = storm.kinds_on(Engine::Testing);
         let only = storm.kinds.iter().filter(|kind| !on_testing.contains(kind));
-        line("", vec![format!("(on turmoil only: {})", only.map(|kind| kind.name()).collect::<Vec<_>>().join(", "))]);
+        line(
+            "",
+            vec![format!(
+                "(on turmoil only: {})",
+                only.map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+            )],
+        );
     }
     line("points", scenario.points().iter().map(|point| format!("\"{point}\"")).collect());
     line("canaries", scenario.canaries().iter().map(|canary| (*canary).to_owned()).collect());

@@ -109,7 +109,9 @@ fn check(suite: &[&dyn Scenario]) -> Result<(), Usage> {
         let name = scenario.name();
         let is_word = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         if name.is_empty() || !name.chars().all(is_word) {
-            return Err(Usage(format!("`{name}` is no name for a scenario: use letters, digits and hyphens")));
+            return Err(Usage(format!(
+                "`{name}` is no name for a scenario: use letters, digits and hyphens"
+            )));
         }
         if suite[..index].iter().any(|other| other.name() == name) {
             return Err(Usage(format!("there are two scenarios `{name}`")));
@@ -127,11 +129,12 @@ fn choose<'a>(suite: &[&'a dyn Scenario], names: &[String]) -> Result<Vec<&'a dy
         let known: Vec<_> = suite.iter().map(|scenario| scenario.name()).collect();
         return Err(Usage(format!("there is no scenario `{unknown}`; there are {}", known.join(", "))));
     }
-    let is_chosen = |scenario: &&&dyn Scenario| names.is_empty() || names.iter().any(|name| name == scenario.name());
+    let is_chosen =
+        |scenario: &&&dyn Scenario| names.is_empty() || names.iter().any(|name| name == scenario.name());
     Ok(suite.iter().filter(is_chosen).copied().collect())
 }
 
-/// How this program is called, in the words of its user: `just sim`, or its path.
+/// How this program is called, in the words of its user: `just`, or its path.
 fn called() -> String {
     let by_variable = std::env::var("SEAWORTHY_SIM_COMMAND").ok().filter(|command| !command.is_empty());
     by_variable.or_else(|| std::env::args().next()).unwrap_or_else(|| "sim".to_owned())
@@ -145,7 +148,9 @@ fn regressions(folder: Option<&Path>) -> PathBuf {
 
 /// A canary that is asked for and cannot be switched on would prove what is not so.
 fn check_canary(scenarios: &[&dyn Scenario]) -> Result<Option<String>, Usage> {
-    let Some(asked) = std::env::var(child::CANARY).ok().filter(|name| !name.is_empty()) else { return Ok(None) };
+    let Some(asked) = std::env::var(child::CANARY).ok().filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
     if !cfg!(seaworthy_canary) {
         let text = format!(
             "{}={asked} is set, and this program was built without planted bugs: unset it, or build with \
@@ -157,7 +162,10 @@ fn check_canary(scenarios: &[&dyn Scenario]) -> Result<Option<String>, Usage> {
     let known: Vec<_> = scenarios.iter().flat_map(|scenario| scenario.canaries()).copied().collect();
     match known.contains(&asked.as_str()) {
         true => Ok(Some(asked)),
-        false => Err(Usage(format!("there is no canary `{asked}` in these scenarios; there are {}", known.join(", ")))),
+        false => Err(Usage(format!(
+            "there is no canary `{asked}` in these scenarios; there are {}",
+            known.join(", ")
+        ))),
     }
 }
 
@@ -167,7 +175,8 @@ impl Processes {
     }
 
     fn runner<'a>(&self, stop: &'a Stop) -> Result<Runner<'a>, Usage> {
-        Runner::new(self.seed_timeout, stop).map_err(|error| Usage(format!("this program cannot find itself: {error}")))
+        Runner::new(self.seed_timeout, stop)
+            .map_err(|error| Usage(format!("this program cannot find itself: {error}")))
     }
 }
 
@@ -182,5 +191,6 @@ fn print(text: &str) {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Usage> {
-    std::fs::write(path, text).map_err(|error| Usage(format!("{} cannot be written: {error}", path.display())))
+    std::fs::write(path, text)
+        .map_err(|error| Usage(format!("{} cannot be written: {error}", path.display())))
 }

@@ -3,12 +3,9 @@
 use std::time::SystemTime;
 
 use super::{
-    Exit, Usage,
-    args::ReplayArgs,
-    called, check_canary, choose, on_signals, print, run,
-    screen::Screen,
-    text,
+    Exit, Usage, args::ReplayArgs, called, check_canary, choose, on_signals, print, run, screen::Screen, text,
 };
+use crate::scenario::Scenario;
 use crate::{
     outcome::Verdict,
     sweep::{
@@ -21,7 +18,6 @@ use crate::{
         tally,
     },
 };
-use crate::scenario::Scenario;
 
 pub(crate) fn replay(suite: &[&dyn Scenario], args: ReplayArgs) -> Result<Exit, Usage> {
     let scenario = choose(suite, std::slice::from_ref(&args.scenario))?[0];
@@ -31,7 +27,9 @@ pub(crate) fn replay(suite: &[&dyn Scenario], args: ReplayArgs) -> Result<Exit, 
             return Err(Usage(format!("{} does not run on {engine}", args.scenario)));
         }
         Some(engine) => engine,
-        None => *scenario.engines().first().ok_or_else(|| Usage(format!("{} has no engine", args.scenario)))?,
+        None => {
+            *scenario.engines().first().ok_or_else(|| Usage(format!("{} has no engine", args.scenario)))?
+        }
     };
     let schedule = args.schedule.as_deref().map(read_schedule).transpose()?;
     let keep = if args.trace { Keep::All } else { Keep::Tail };
@@ -106,13 +104,16 @@ fn show(run: &Shown, said: &str, all: bool, equal: bool) {
     let same = if equal { "; twice the same" } else { "" };
     let (events, simulated) = (text::number(outcome.events), outcome.simulated_ms);
     let simulated = text::time(std::time::Duration::from_millis(simulated));
-    words += &format!("{events} events in {simulated}, digest {}{same}\n{}\n", outcome.digest, outcome.verdict);
+    words +=
+        &format!("{events} events in {simulated}, digest {}{same}\n{}\n", outcome.digest, outcome.verdict);
     print(&words);
 }
 
 fn shrunk(broken: &Broken, before: usize) -> String {
     match &broken.shrunk {
-        Some(least) => format!("\nof {before} faults, {} are left\n{}", least.faults.len(), text::broken(broken)),
+        Some(least) => {
+            format!("\nof {before} faults, {} are left\n{}", least.faults.len(), text::broken(broken))
+        }
         None => {
             let notes: Vec<_> = broken.notes.iter().map(|note| format!("\n  {note}")).collect();
             format!("no smaller schedule fails in this way{}\n", notes.concat())

@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    Exit, Usage, called,
+    Exit, Usage,
     args::{How, RunArgs, SoakArgs, Which},
-    check_canary, choose, on_signals, print, regressions,
+    called, check_canary, choose, on_signals, print, regressions,
     screen::Screen,
     text, write_file,
 };
@@ -88,7 +88,15 @@ fn look_into(
     let broken = inquiry.look_into(failures, |text| screen.aside(text));
     let is_shown = how.json.is_some() || how.report.is_some();
     let sample = sample.filter(|_| is_shown && broken.is_empty()).and_then(|request| runner.run(&request));
-    Summary { began, wall_ms: wall.as_millis() as u64, jobs: sweep.jobs, is_interrupted, rows, broken, sample }
+    Summary {
+        began,
+        wall_ms: wall.as_millis() as u64,
+        jobs: sweep.jobs,
+        is_interrupted,
+        rows,
+        broken,
+        sample,
+    }
 }
 
 /// The scenarios on their engines, or on the one that is asked for.
@@ -117,8 +125,14 @@ fn chosen_regressions(
         return Ok(Vec::new());
     }
     let mut all = read(&regressions(how.regressions.as_deref()))?;
-    if let Some((path, lost)) = all.iter().find(|(_, it)| suite.iter().all(|known| known.name() != it.scenario)) {
-        return Err(Usage(format!("{} is for the scenario `{}`, which is not there", path.display(), lost.scenario)));
+    if let Some((path, lost)) =
+        all.iter().find(|(_, it)| suite.iter().all(|known| known.name() != it.scenario))
+    {
+        return Err(Usage(format!(
+            "{} is for the scenario `{}`, which is not there",
+            path.display(),
+            lost.scenario
+        )));
     }
     all.retain(|(_, it)| {
         let is_chosen = scenarios.iter().any(|scenario| scenario.name() == it.scenario);
@@ -151,7 +165,8 @@ pub(crate) fn keep(broken: &[Broken], how: &How) -> Result<(), Usage> {
     }
     for broken in shrunk {
         let written = Regression::of(&broken.run.outcome).write(&folder);
-        let path = written.map_err(|error| Usage(format!("{} cannot be written: {error}", folder.display())))?;
+        let path =
+            written.map_err(|error| Usage(format!("{} cannot be written: {error}", folder.display())))?;
         print(&format!("kept: {} --schedule {}\n", broken.replay, path.display()));
     }
     Ok(())
@@ -162,6 +177,9 @@ pub(crate) fn write(summary: &Summary, how: &How) -> Result<(), Usage> {
     if let Some(path) = &how.json {
         let text = serde_json::to_string(summary).map_err(|error| Usage(format!("no JSON: {error}")))?;
         written(path, &(text + "\n"))?;
+    }
+    if let Some(path) = &how.report {
+        written(path, &crate::report::html(summary))?;
     }
     Ok(())
 }

@@ -23,11 +23,25 @@ pub(crate) fn table(rows: &[Row], elapsed: Duration) -> String {
     } else {
         table.force_no_tty();
     }
-    let headings =
-        ["scenario", "engine", "seeds", "failed", "simulated", "seeds/min", "faults struck", "kinds", "points"];
+    let headings = [
+        "scenario",
+        "engine",
+        "seeds",
+        "failed",
+        "simulated",
+        "seeds/min",
+        "faults struck",
+        "kinds",
+        "points",
+    ];
     table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Dim)));
     for row in rows {
-        table.add_row(cells(row, &row.scenario, &row.engine.map_or_else(String::new, |it| it.to_string()), elapsed));
+        table.add_row(cells(
+            row,
+            &row.scenario,
+            &row.engine.map_or_else(String::new, |it| it.to_string()),
+            elapsed,
+        ));
     }
     if rows.len() > 1 {
         table.add_row(cells(&sum(rows), "", "all", elapsed));
@@ -100,7 +114,7 @@ pub(crate) fn summary(summary: &Summary, first_seed: Option<u64>) -> String {
     text += &all_broken(&summary.broken);
     let all = sum(&summary.rows);
     let failed = all.failed;
-    let uncovered = summary.rows.iter().any(|row| row.is_covered && !row.missing.is_empty());
+    let uncovered = summary.rows.iter().any(Row::lacks_coverage);
     let verdict = match (failed, uncovered) {
         _ if all.seeds == 0 && failed == 0 => style("nothing was run").yellow(),
         (0, false) if summary.is_pass() => style("all laws held").green(),

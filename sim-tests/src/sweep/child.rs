@@ -137,7 +137,8 @@ fn end_with_parent() {
         std::process::exit(1);
     };
     // Without the watch a run is as good; it may only outlive its parent.
-    let _watching = std::thread::Builder::new().name("sim.parent".to_owned()).stack_size(64 << 10).spawn(watch);
+    let _watching =
+        std::thread::Builder::new().name("sim.parent".to_owned()).stack_size(64 << 10).spawn(watch);
 }
 
 #[cfg(test)]

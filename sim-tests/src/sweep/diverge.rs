@@ -12,7 +12,8 @@ pub(crate) fn between(first: &Outcome, second: &Outcome) -> Option<String> {
         return Some(format!("first in second {same_seconds}; digests {first} and {second}"));
     }
     let (one, other) = (first.verdict.signature(), second.verdict.signature());
-    (one != other).then(|| format!("the digests are equal, yet one ended with `{one}` and one with `{other}`"))
+    (one != other)
+        .then(|| format!("the digests are equal, yet one ended with `{one}` and one with `{other}`"))
 }
 
 /// The first event that differs, in words, with the one before it.
@@ -31,13 +32,7 @@ pub(crate) fn event(first: &[Event], second: &[Event]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        digest::Fingerprint,
-        engine::Engine,
-        event::What,
-        fault::Schedule,
-        outcome::Verdict,
-    };
+    use crate::{digest::Fingerprint, engine::Engine, event::What, fault::Schedule, outcome::Verdict};
 
     fn outcome(checkpoints: &[u64], digest: u64) -> Outcome {
         Outcome {

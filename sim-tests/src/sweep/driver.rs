@@ -219,7 +219,8 @@ impl Sweep<'_> {
             state.rows[lane].failed += u64::from(!outcome.verdict.is_pass());
         }
         if !outcome.verdict.is_pass() {
-            let note = format!("it is back: {} is from when it failed with `{}`", file.display(), regression.failed);
+            let note =
+                format!("it is back: {} is from when it failed with `{}`", file.display(), regression.failed);
             state.failures.push(Failure { outcome, file: Some(file.clone()), notes: vec![note] });
         }
         Some(())

@@ -79,7 +79,8 @@ impl Inquiry<'_> {
     /// The one command that repeats a run.
     pub(crate) fn replay(&self, outcome: &Outcome, file: Option<&Path>) -> String {
         let Outcome { scenario, engine, .. } = outcome;
-        let mut replay = format!("{} replay {scenario} {} --engine {engine}", self.command, seeds::show(outcome.seed));
+        let mut replay =
+            format!("{} replay {scenario} {} --engine {engine}", self.command, seeds::show(outcome.seed));
         if let Some(file) = file {
             replay += &format!(" --schedule {}", file.display());
         }
@@ -90,7 +91,10 @@ impl Inquiry<'_> {
     pub(crate) fn shrink(&self, broken: &mut Broken, time: Duration, mut say: impl FnMut(&str)) {
         let outcome = &broken.run.outcome;
         let signature = outcome.verdict.signature().to_owned();
-        if matches!(outcome.verdict, Verdict::Diverged { .. }) || time.is_zero() || outcome.schedule.faults.is_empty() {
+        if matches!(outcome.verdict, Verdict::Diverged { .. })
+            || time.is_zero()
+            || outcome.schedule.faults.is_empty()
+        {
             return;
         }
         let request = request(outcome, None);
@@ -99,12 +103,18 @@ impl Inquiry<'_> {
         let mut tried = 0;
         let least = shrink(&whole, |candidates| {
             tried += candidates.len();
-            say(&format!("shrinking {} {}: {tried} schedules tried", request.scenario, seeds::show(request.seed)));
+            say(&format!(
+                "shrinking {} {}: {tried} schedules tried",
+                request.scenario,
+                seeds::show(request.seed)
+            ));
             self.first_failing(&request, &signature, candidates, deadline)
         });
         if Instant::now() >= deadline {
             let seconds = time.as_secs_f64();
-            broken.notes.push(format!("shrinking stopped after {seconds:.1} s; more time might find a smaller schedule"));
+            broken.notes.push(format!(
+                "shrinking stopped after {seconds:.1} s; more time might find a smaller schedule"
+            ));
         }
         if least == whole {
             return;
@@ -124,7 +134,8 @@ impl Inquiry<'_> {
         candidates: &[Schedule],
         deadline: Instant,
     ) -> Tried {
-        let (next, found, unknown) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX), AtomicUsize::new(usize::MAX));
+        let (next, found, unknown) =
+            (AtomicUsize::new(0), AtomicUsize::new(usize::MAX), AtomicUsize::new(usize::MAX));
         let work = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);

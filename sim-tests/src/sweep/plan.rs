@@ -58,11 +58,9 @@ impl Plan {
         let Bounds { seeds, time, extends } = &self.bounds;
         let count = seeds.end - seeds.start;
         let open = |lane: &&mut Lane| {
-            let is_late = |time: &Duration| elapsed >= *time;
             let may_extend = *extends && lane.begun < lane.least;
-            lane.begun < count
-                && lane.failed < FAILURES_MAX
-                && !time.is_some_and(|time| is_late(&time) && !(may_extend && !is_late(&(time * 2))))
+            let time = time.map(|time| if may_extend { time * 2 } else { time });
+            lane.begun < count && lane.failed < FAILURES_MAX && time.is_none_or(|time| elapsed < time)
         };
         let lanes = self.lanes.iter_mut().enumerate();
         let (number, lane) = lanes.filter(|(_, lane)| open(&lane)).min_by_key(|(_, lane)| lane.expected())?;

@@ -62,7 +62,12 @@ impl<'a> Runner<'a> {
 
     /// Switches a planted bug on in the children.
     pub(crate) fn with_canary(&self, name: &str) -> Self {
-        Self { program: self.program.clone(), limit: self.limit, stop: self.stop, canary: Some(name.to_owned()) }
+        Self {
+            program: self.program.clone(),
+            limit: self.limit,
+            stop: self.stop,
+            canary: Some(name.to_owned()),
+        }
     }
 
     pub(crate) fn stop(&self) -> &Stop {
@@ -79,9 +84,10 @@ impl<'a> Runner<'a> {
         let began = Instant::now();
         let (verdict, said) = match self.ask(request, deadline) {
             Ended::Answered { answer: Answer::Ran(shown), said } => return Some((*shown, said)),
-            Ended::Answered { .. } => {
-                (Verdict::Died { text: "it answered something else than it was asked".to_owned() }, String::new())
-            }
+            Ended::Answered { .. } => (
+                Verdict::Died { text: "it answered something else than it was asked".to_owned() },
+                String::new(),
+            ),
             Ended::Died { text } => (Verdict::Died { text }, String::new()),
             Ended::TimedOut { said } => (Verdict::TimedOut { seconds: self.limit.as_secs() }, said),
             Ended::Stopped => return None,
@@ -272,7 +278,8 @@ impl Attended {
 
     fn died(&mut self, status: ExitStatus, how: &str) -> Ended {
         let said = self.last_words();
-        let said = if said.is_empty() { "it said nothing".to_owned() } else { format!("its last words:\n{said}") };
+        let said =
+            if said.is_empty() { "it said nothing".to_owned() } else { format!("its last words:\n{said}") };
         Ended::Died { text: format!("{status}, {how}; {said}") }
     }
 
@@ -337,5 +344,8 @@ fn ended(_pid: Pid) -> Option<OwnedFd> {
 }
 
 fn timespec(duration: Duration) -> Timespec {
-    Timespec { tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX), tv_nsec: duration.subsec_nanos().into() }
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
 }

@@ -64,13 +64,15 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<(PathBuf, Regression)>, String> 
 pub(crate) fn read_schedule(path: &Path) -> Result<Schedule, String> {
     let text = text_of(path)?;
     if text.trim_start().starts_with('[') {
-        return serde_json::from_str(&text).map_err(|error| format!("{} is no schedule: {error}", path.display()));
+        return serde_json::from_str(&text)
+            .map_err(|error| format!("{} is no schedule: {error}", path.display()));
     }
     parse(path).map(|regression| regression.schedule)
 }
 
 fn parse(path: &Path) -> Result<Regression, String> {
-    serde_json::from_str(&text_of(path)?).map_err(|error| format!("{} is no regression: {error}", path.display()))
+    serde_json::from_str(&text_of(path)?)
+        .map_err(|error| format!("{} is no regression: {error}", path.display()))
 }
 
 fn text_of(path: &Path) -> Result<String, String> {

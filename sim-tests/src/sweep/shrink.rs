@@ -153,7 +153,10 @@ mod tests {
     fn lengths_sizes_and_times_become_the_least_that_fail() {
         let schedule = Schedule::new(vec![fault(3)]);
         let fails = |schedule: &Schedule| {
-            schedule.faults.iter().any(|fault| fault.lasts_ms >= 300 && fault.size >= 21 && fault.at_ms >= 3650)
+            schedule
+                .faults
+                .iter()
+                .any(|fault| fault.lasts_ms >= 300 && fault.size >= 21 && fault.at_ms >= 3650)
         };
         let (least, _tried) = shrunk(&schedule, fails);
         let fault = &least.faults[0];

@@ -110,8 +110,14 @@ impl Summary {
 
     /// Whether the sweep passed.
     pub fn is_pass(&self) -> bool {
-        self.broken.is_empty()
-            && self.rows.iter().all(|row| row.failed == 0 && !(row.is_covered && !row.missing.is_empty()))
+        self.broken.is_empty() && self.rows.iter().all(|row| row.failed == 0 && !row.lacks_coverage())
+    }
+}
+
+impl Row {
+    /// Whether something is missing although there were seeds enough, which is a failure.
+    pub fn lacks_coverage(&self) -> bool {
+        self.is_covered && !self.missing.is_empty()
     }
 }
 

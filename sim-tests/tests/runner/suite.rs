@@ -114,8 +114,7 @@ const VIOLATES: Play = Play {
     ..CALM
 };
 
-const PANICS: Play =
-    Play { name: "panics", act: |_host| async { panic!("on purpose") }.boxed(), ..CALM };
+const PANICS: Play = Play { name: "panics", act: |_host| async { panic!("on purpose") }.boxed(), ..CALM };
 
 const DEADLOCKS: Play = Play {
     name: "deadlocks",

@@ -8,3 +8,4 @@ mod ends;
 mod hosts;
 mod seeds;
 mod stage;
+mod sweep;
