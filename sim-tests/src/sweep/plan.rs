@@ -63,7 +63,7 @@ impl Plan {
             lane.begun < count && lane.failed < FAILURES_MAX && time.is_none_or(|time| elapsed < time)
         };
         let lanes = self.lanes.iter_mut().enumerate();
-        let (number, lane) = lanes.filter(|(_, lane)| open(&lane)).min_by_key(|(_, lane)| lane.expected())?;
+        let (number, lane) = lanes.filter(|(_, lane)| open(lane)).min_by_key(|(_, lane)| lane.expected())?;
         let index = lane.begun;
         lane.begun += 1;
         Some(Next { lane: number, seed: seeds.start + index, twice: index % TWICE == 0 })

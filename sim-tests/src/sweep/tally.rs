@@ -125,7 +125,7 @@ mod tests {
         let rows = rows(2, Engine::ALL);
         assert!(rows.iter().all(|row| row.is_covered && row.failed == 0));
         let missing = |row: &Row| row.missing.join("; ");
-        assert!(!missing(&rows[0]).contains("here") && !missing(&rows[1]).contains("here"));
+        assert!(!missing(&rows[0]).contains("`here`") && !missing(&rows[1]).contains("`here`"));
         assert!(missing(&rows[0]).contains("point `there`") && missing(&rows[1]).contains("point `there`"));
         assert!(missing(&rows[0]).contains("`reset`") && !missing(&rows[0]).contains("`hold`"));
         assert!(missing(&rows[1]).contains("`reset`") && missing(&rows[1]).contains("`hold`"));
