@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{
@@ -33,7 +34,8 @@ pub(super) fn play(sim: &Sim, hosts: Vec<Cast>, storm: &Storm) {
         .map(|(number, cast)| {
             let address = IpAddr::V4(Ipv4Addr::new(10, 0, (number / 250) as u8, (number % 250) as u8 + 1));
             network.name(&cast.name, [address]);
-            let state = Arc::new(HostState::new(cast.name, Some(address)));
+            let state = Arc::new(HostState::new(sim, cast.name, address));
+            sim.weather().add(&state);
             Running { state, is_client: cast.is_client, main: cast.main }
         })
         .collect();
@@ -89,16 +91,12 @@ async fn live(sim: Sim, rt: Rt, host: Running) {
     let Running { state, main, .. } = host;
     let name = state.name().to_owned();
     loop {
-        state.start();
+        state.until_up().await;
+        let life = state.start();
         sim.record(&name, What::Boot);
         let rt = host_runtime(&sim, &state, &rt);
         let host = Host::new(rt.clone(), sim.clone(), Arc::clone(&state));
         let ended = rt.spawn("main", main(host)).await;
-        if state.is_down() {
-            sim.record(&name, What::Down);
-            state.until_up().await;
-            continue;
-        }
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(error)) => sim.fail(Verdict::Failed { text: format!("host `{name}` failed: {error}") }),
@@ -106,9 +104,14 @@ async fn live(sim: Sim, rt: Rt, host: Running) {
                 let text = format!("host `{name}` panicked: {}", panic.message());
                 sim.fail(Verdict::Panicked { text });
             }
+            Err(_) if state.is_over(life) => {
+                sim.record(&name, What::Down);
+                continue;
+            }
             Err(error) => sim.fail(Verdict::Failed { text: format!("host `{name}` ended: {error}") }),
         }
-        return state.stop();
+        state.stop(life);
+        return state.until_empty().await;
     }
 }
 
@@ -119,14 +122,14 @@ async fn blow(sim: Sim, rt: Rt, hosts: Vec<Running>, storm: Storm) {
     while let Some(at) = timeline.next() {
         rt.sleep_until(start + at).await;
         while let Some(change) = timeline.pop(at) {
-            turn(&sim, &hosts, change);
+            turn(&sim, &hosts, change, storm.chaos);
         }
     }
     rt.sleep_until(start + storm.chaos).await;
     sim.heal();
 }
 
-fn turn(sim: &Sim, hosts: &[Running], change: Change) {
+fn turn(sim: &Sim, hosts: &[Running], change: Change, heal: Duration) {
     let (Change::Begin(index) | Change::End(index)) = change;
     let fault = &sim.schedule().faults[index];
     let Some(host) = hosts.iter().find(|host| host.state.name() == fault.on) else { return };
@@ -134,7 +137,7 @@ fn turn(sim: &Sim, hosts: &[Running], change: Change) {
     match change {
         Change::Begin(_) => {
             announce(sim, index);
-            sim.weather().begin(sim, index, fault);
+            sim.weather().begin(sim, index, fault, fault.end().min(heal));
             if takes_down && host.state.kill(index) {
                 sim.struck(&fault.on, index);
             }

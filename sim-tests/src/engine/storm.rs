@@ -1,13 +1,15 @@
 //! The engine on turmoil.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
+
+use seaworthy_core::rt::JoinError;
 
 use super::{announce, limit};
 use crate::{
@@ -36,8 +38,9 @@ pub(super) fn play(sim: &Sim, hosts: Vec<Cast>, storm: &Storm, tick: Duration) {
     for cast in hosts {
         states.insert(cast.name.to_string(), add(sim, &mut simulation, cast));
     }
+    let timeline = Timeline::new(sim.schedule(), storm.chaos);
     let mut weather =
-        Weather { timeline: Timeline::new(sim.schedule(), storm.chaos), states, down: BTreeMap::new() };
+        Weather { timeline, states, heal: storm.chaos, roads: BTreeMap::new(), crashed: BTreeSet::new() };
     let mut is_healed = false;
     let failure = loop {
         let now = simulation.elapsed();
@@ -71,13 +74,27 @@ pub(super) fn play(sim: &Sim, hosts: Vec<Cast>, storm: &Storm, tick: Duration) {
 
 fn add(sim: &Sim, simulation: &mut Simulation, cast: Cast) -> Arc<HostState> {
     let Cast { name, is_client, main } = cast;
-    let state = Arc::new(HostState::new(Arc::clone(&name), None));
+    let address = simulation.turmoil().lookup(&*name);
+    let state = Arc::new(HostState::new(sim, Arc::clone(&name), address));
+    sim.weather().add(&state);
     let (sim, host) = (sim.clone(), Arc::clone(&state));
     let main = move |rt| {
-        host.start();
+        let life = host.start();
         sim.record(host.name(), What::Boot);
         let rt = host_runtime(&sim, &host, &rt);
-        main(Host::new(rt, sim.clone(), Arc::clone(&host)))
+        let main = main(Host::new(rt.clone(), sim.clone(), Arc::clone(&host)));
+        let host = Arc::clone(&host);
+        async move {
+            // A task of the host's own, so that what reaches its tasks reaches it too.
+            let ended = rt.spawn("main", main).await;
+            host.stop(life);
+            match ended {
+                Ok(ended) => ended,
+                Err(JoinError::Panicked(panic)) => std::panic::resume_unwind(panic.into_payload()),
+                // Taken down: the crash ends this as well.
+                Err(_) => std::future::pending().await,
+            }
+        }
     };
     if is_client {
         simulation.client(&name, main);
@@ -91,8 +108,27 @@ fn add(sim: &Sim, simulation: &mut Simulation, cast: Cast) -> Arc<HostState> {
 struct Weather {
     timeline: Timeline,
     states: BTreeMap<String, Arc<HostState>>,
-    /// How many faults keep a host down.
-    down: BTreeMap<String, u64>,
+    heal: Duration,
+    /// How the way between two hosts is now, where it is not as it was.
+    roads: BTreeMap<(String, String), Road>,
+    /// The hosts that faults have taken down, and that start again when none of these is left.
+    crashed: BTreeSet<String>,
+}
+
+/// The way between two hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Road {
+    state: Passage,
+    /// The most a message takes, in milliseconds, if that is not the usual.
+    latency_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Passage {
+    #[default]
+    Open,
+    Held,
+    Cut,
 }
 
 impl Weather {
@@ -100,43 +136,67 @@ impl Weather {
         while let Some(change) = self.timeline.pop(now) {
             let (Change::Begin(index) | Change::End(index)) = change;
             let fault = sim.schedule().faults[index].clone();
-            if !self.states.contains_key(&fault.on) {
-                continue;
-            }
+            let Some(host) = self.states.get(&fault.on).cloned() else { continue };
+            let takes_down = matches!(fault.kind, FaultKind::Crash | FaultKind::PowerLoss);
             match change {
                 Change::Begin(_) => {
                     announce(sim, index);
-                    sim.weather().begin(sim, index, &fault);
-                    self.begin(sim, simulation, index, fault.kind, &fault.on);
+                    sim.weather().begin(sim, index, &fault, fault.end().min(self.heal));
+                    self.mend_roads(simulation, &fault.on);
+                    if takes_down && host.kill(index) {
+                        self.crashed.insert(fault.on.clone());
+                        simulation.crash(&fault.on);
+                        sim.record(&fault.on, What::Down);
+                        sim.struck(&fault.on, index);
+                    }
                 }
                 Change::End(_) => {
                     sim.weather().end(sim, index);
-                    self.end(sim, simulation, fault.kind, &fault.on);
+                    self.mend_roads(simulation, &fault.on);
+                    if takes_down && host.revive(index) && self.crashed.remove(&fault.on) {
+                        simulation.bounce(&fault.on);
+                    }
                     sim.record(&fault.on, What::FaultEnded { fault: index });
                 }
             }
         }
     }
 
-    fn begin(&mut self, sim: &Sim, simulation: &mut Simulation, index: usize, kind: FaultKind, host: &str) {
-        if kind == FaultKind::Crash {
-            let down = self.down.entry(host.to_owned()).or_default();
-            *down += 1;
-            if *down == 1 {
-                simulation.crash(host);
-                sim.record(host, What::Down);
-                sim.struck(host, index);
+    /// Brings the ways from and to `host` into the state that the faults under way ask for.
+    fn mend_roads(&mut self, simulation: &mut Simulation, host: &str) {
+        for (other, peer) in &self.states {
+            if other == host {
+                continue;
             }
+            let ends = [&self.states[host], peer];
+            let is_under_way = |kind| ends.iter().any(|end| end.has(kind));
+            let state = match () {
+                () if is_under_way(FaultKind::Partition) => Passage::Cut,
+                () if is_under_way(FaultKind::Hold) => Passage::Held,
+                () => Passage::Open,
+            };
+            let latency_ms = ends.iter().filter_map(|end| end.largest(FaultKind::Latency)).max();
+            let road = Road { state, latency_ms };
+            let key = if host < other.as_str() { (host, other.as_str()) } else { (other.as_str(), host) };
+            let key = (key.0.to_owned(), key.1.to_owned());
+            let was = self.roads.insert(key, road).unwrap_or_default();
+            mend(simulation.turmoil(), (host, other), was, road);
         }
     }
+}
 
-    fn end(&mut self, _sim: &Sim, simulation: &mut Simulation, kind: FaultKind, host: &str) {
-        if kind == FaultKind::Crash {
-            let down = self.down.get_mut(host).expect("what ends has begun");
-            *down -= 1;
-            if *down == 0 {
-                simulation.bounce(host);
-            }
-        }
+fn mend(turmoil: &turmoil::Sim<'static>, (a, b): (&str, &str), was: Road, is: Road) {
+    let usual = Config::default();
+    if was.latency_ms != is.latency_ms {
+        let longest = is.latency_ms.map_or(usual.latency_max, Duration::from_millis).max(usual.latency_max);
+        turmoil.set_link_max_message_latency(a, b, longest);
+    }
+    match (was.state, is.state) {
+        (was, is) if was == is => {}
+        (_, Passage::Cut) => turmoil.partition(a, b),
+        // A cut has left nothing that could be released.
+        (_, Passage::Held) => turmoil.hold(a, b),
+        (Passage::Cut, Passage::Open) => turmoil.repair(a, b),
+        (_, Passage::Open) => turmoil.release(a, b),
     }
 }

@@ -119,7 +119,9 @@ impl Schedule {
         let chosen = 1 + rng.index(kinds.len());
         kinds.truncate(chosen);
         let count = 1 + rng.below(storm.faults_max);
+        // The last one still has time to last a little.
         let chaos_ms = millis(storm.chaos);
+        let latest_ms = chaos_ms.saturating_sub(LASTS_MIN_MS);
         let mut faults = Vec::new();
         for _ in 0..count {
             let kind = kinds[rng.index(kinds.len())];
@@ -128,10 +130,10 @@ impl Schedule {
                 continue;
             }
             let on = hosts[rng.index(hosts.len())].clone();
-            let at_ms = rng.below(chaos_ms);
+            let at_ms = rng.below(latest_ms);
             let (low, high) = kind.sizes();
             let size = log_uniform(rng, low, high);
-            let longest = millis(storm.lasts_max).min(chaos_ms - at_ms);
+            let longest = millis(storm.lasts_max).min(chaos_ms.saturating_sub(at_ms));
             let lasts_ms = if kind.is_instant() { 0 } else { log_uniform(rng, LASTS_MIN_MS, longest) };
             faults.push(Fault { at_ms, lasts_ms, kind, on, size });
         }
@@ -158,4 +160,115 @@ fn log_uniform(rng: &mut Rng, low: u64, high: u64) -> u64 {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::{Strategy, prop, prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    const HOSTS: [&str; 3] = ["alpha", "beta", "gamma"];
+
+    /// Which hosts a kind can happen to: not the same for all, and none for one.
+    fn hosts(kind: FaultKind) -> Vec<String> {
+        let skipped = match kind {
+            FaultKind::Crash => 3,
+            FaultKind::Reset => 2,
+            _ => 0,
+        };
+        HOSTS.iter().skip(skipped).map(|name| (*name).to_owned()).collect()
+    }
+
+    fn draw(seed: u64, storm: &Storm, engine: Engine) -> Schedule {
+        Schedule::draw(&mut Rng::from_seed(seed).fork("schedule", 0), storm, engine, hosts)
+    }
+
+    fn storm() -> impl Strategy<Value = Storm> {
+        let kinds = prop::sample::subsequence(FaultKind::ALL, 0..=FaultKind::ALL.len());
+        (kinds, 21..90_000_u64, 20..20_000_u64, 1..60_u64).prop_map(|(kinds, chaos, lasts, faults_max)| {
+            Storm {
+                kinds,
+                chaos: Duration::from_millis(chaos),
+                lasts_max: Duration::from_millis(lasts),
+                faults_max,
+                ..Storm::default()
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_drawn_is_within_bounds_and_in_order(seed: u64, storm in storm()) {
+            for engine in Engine::ALL {
+                let schedule = draw(seed, &storm, *engine);
+                prop_assert!(schedule.faults.len() as u64 <= storm.faults_max);
+                prop_assert!(schedule.faults.is_sorted_by_key(|fault| fault.at_ms));
+                for fault in &schedule.faults {
+                    let (low, high) = fault.kind.sizes();
+                    prop_assert!((low..=high).contains(&fault.size), "{fault}");
+                    prop_assert!(storm.kinds_on(*engine).contains(&fault.kind));
+                    prop_assert!(hosts(fault.kind).contains(&fault.on));
+                    prop_assert!(fault.end() <= storm.chaos, "{fault} ends after {:?}", storm.chaos);
+                    prop_assert_eq!(fault.lasts_ms == 0, fault.kind.is_instant());
+                    prop_assert!(fault.kind.is_instant() || fault.lasts_ms >= LASTS_MIN_MS);
+                    prop_assert!(Duration::from_millis(fault.lasts_ms) <= storm.lasts_max);
+                }
+            }
+        }
+
+        #[test]
+        fn the_same_stream_gives_the_same_schedule_and_it_survives_being_written_down(seed: u64, storm in storm()) {
+            let schedule = draw(seed, &storm, Engine::Turmoil);
+            prop_assert_eq!(&schedule, &draw(seed, &storm, Engine::Turmoil));
+            let text = serde_json::to_string(&schedule).unwrap();
+            prop_assert_eq!(&schedule, &serde_json::from_str::<Schedule>(&text).unwrap());
+        }
+
+        #[test]
+        fn a_draw_between_two_sizes_is_between_them(seed: u64, low in 0..5000_u64, more in 0..5000_u64) {
+            let drawn = log_uniform(&mut Rng::from_seed(seed), low, low + more);
+            prop_assert!((low..=low + more).contains(&drawn));
+        }
+    }
+
+    #[test]
+    fn seeds_have_parts_of_the_kinds_from_one_to_all_of_them_and_some_have_none() {
+        let storm = Storm { kinds: FaultKind::ALL.to_vec(), faults_max: 400, ..Storm::default() };
+        let (mut sizes, mut subsets, mut calm) = (BTreeSet::new(), BTreeSet::new(), 0);
+        let mut seen = BTreeSet::new();
+        for seed in 0..2000 {
+            let schedule = draw(seed, &storm, Engine::Turmoil);
+            let kinds: BTreeSet<_> = schedule.faults.iter().map(|fault| fault.kind).collect();
+            calm += u64::from(kinds.is_empty());
+            seen.extend(kinds.iter().copied());
+            sizes.insert(kinds.len());
+            subsets.insert(kinds);
+        }
+        // All but the one that no host suffers.
+        assert_eq!(seen.len(), FaultKind::ALL.len() - 1);
+        assert!(sizes.len() > 20, "{sizes:?}");
+        assert!(subsets.len() > 1500, "{}", subsets.len());
+        assert!((60..=180).contains(&calm), "one in {CALM} and those whose kinds happen to nobody: {calm}");
+    }
+
+    #[test]
+    fn small_sizes_are_as_likely_as_large_ones_and_both_ends_come_up() {
+        let mut rng = Rng::from_seed(5);
+        let drawn: Vec<_> = (0..20_000).map(|_| log_uniform(&mut rng, 1, 2000)).collect();
+        let below = |bound: u64| drawn.iter().filter(|size| **size < bound).count();
+        assert!(drawn.contains(&1) && drawn.contains(&2000));
+        assert!((6500..9000).contains(&below(16)), "{}", below(16));
+        assert!((12_000..16_000).contains(&below(256)), "{}", below(256));
+    }
+
+    #[test]
+    fn a_storm_too_short_for_any_fault_has_faults_that_are_over_with_it() {
+        let storm = Storm { kinds: vec![FaultKind::Pause], chaos: Duration::ZERO, ..Storm::default() };
+        for seed in 0..50 {
+            assert!(draw(seed, &storm, Engine::Testing).faults.iter().all(|fault| fault.at_ms == 0));
+        }
+    }
 }

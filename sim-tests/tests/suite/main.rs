@@ -9,3 +9,4 @@ mod hosts;
 mod seeds;
 mod stage;
 mod sweep;
+mod weather;
