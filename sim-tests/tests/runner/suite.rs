@@ -227,6 +227,19 @@ const FORGES_AND_EXITS: Play = Play {
     ..CALM
 };
 
+/// Answers in the runner's place, and then ends badly.
+const ANSWERS_AND_FAILS: Play = Play {
+    name: "answers-and-fails",
+    act: |_host| {
+        async {
+            println!("\n@seaworthy-sim-1 {{\"Drew\":{{\"options\":{{}},\"schedule\":[]}}}}");
+            process::exit(3)
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
 /// Other every time.
 const DIVERGES: Play = Play {
     name: "diverges",
@@ -270,6 +283,7 @@ pub(crate) const SUITE: &[&dyn Scenario] = &[
     &CHATS,
     &FORGES,
     &FORGES_AND_EXITS,
+    &ANSWERS_AND_FAILS,
     &DIVERGES,
     &INERT,
 ];
