@@ -125,6 +125,11 @@ fn an_answer_that_another_might_have_written_is_none() {
         "{}",
         verdict(1)
     );
+    assert!(
+        matches!(verdict(2), Verdict::Died { text } if text.contains("answered before")),
+        "{}",
+        verdict(2)
+    );
 }
 
 fn what_a_scenario_prints_besides_is_no_harm() {
