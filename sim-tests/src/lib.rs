@@ -26,6 +26,8 @@
 //! over such libraries; nothing else changes.
 
 mod binding;
+#[cfg(unix)]
+mod command;
 mod digest;
 pub mod engine;
 pub mod event;
@@ -40,5 +42,7 @@ pub mod sweep;
 mod weather;
 
 pub use binding::{Cause, Config, ConfigError, Failure, HostResult, Links, Pair, Simulation, Turmoil, run};
+#[cfg(unix)]
+pub use command::main;
 pub use digest::Fingerprint;
 pub use sim::Sim;

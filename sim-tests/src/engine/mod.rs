@@ -155,6 +155,19 @@ pub fn run(scenario: &dyn Scenario, options: &Options) -> Run {
     Run { outcome, trace }
 }
 
+/// What would be drawn for a run, without running it: for runs that do not live to say it.
+#[cfg_attr(not(unix), expect(dead_code, reason = "for the runner"))]
+pub(crate) fn draw_only(scenario: &dyn Scenario, options: &Options) -> (BTreeMap<String, String>, Schedule) {
+    let sim = Sim::new(options.seed, options.engine, scenario.points(), false);
+    let mut stage = Stage::new(sim.clone());
+    let storm = scenario.storm();
+    let drawn = catch_unwind(AssertUnwindSafe(|| {
+        scenario.set_up(&mut stage);
+        options.schedule.clone().unwrap_or_else(|| draw(scenario, &storm, options, &stage))
+    }));
+    (sim.end().options, drawn.unwrap_or_default())
+}
+
 fn draw(scenario: &dyn Scenario, storm: &Storm, options: &Options, stage: &Stage) -> Schedule {
     let mut rng = Rng::from_seed(options.seed).fork("schedule", 0);
     Schedule::draw(&mut rng, storm, options.engine, |kind| {

@@ -215,7 +215,7 @@ fn row(scenario: &str, about: &str, engine: Engine, seeds: u64) -> Row {
         faults,
         points: points.into(),
         is_covered: seeds >= 200,
-        missing: Vec::new(),
+        ..Row::default()
     }
 }
 
@@ -232,6 +232,7 @@ fn passing() -> Summary {
         ],
         broken: Vec::new(),
         sample: Some(Made::new("http-retries", 1_000).shown()),
+        ..Summary::default()
     }
 }
 
@@ -273,6 +274,7 @@ fn failed_in(events: usize) -> Summary {
             shrunk: is_shrunk.then(|| run.outcome.schedule.clone()),
             replay: format!("just replay {} {:#x} --engine turmoil", made.scenario, made.seed),
             run,
+            notes: Vec::new(),
         });
     }
     summary

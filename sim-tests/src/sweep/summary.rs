@@ -19,6 +19,9 @@ pub struct Summary {
     pub wall_ms: u64,
     /// How many processes ran beside each other.
     pub jobs: usize,
+    /// Whether it was ended by Ctrl-C.
+    #[serde(default)]
+    pub is_interrupted: bool,
     /// One row for each scenario on each engine.
     pub rows: Vec<Row>,
     /// What failed, first those that come first in their order of seeds. At most [`Summary::BROKEN_MAX`].
@@ -43,6 +46,12 @@ pub struct Row {
     pub failed: u64,
     /// How many were run twice, and gave the same digest both times.
     pub repeated: u64,
+    /// How many schedules that failed once were run before the seeds.
+    #[serde(default)]
+    pub regressions: u64,
+    /// Whether it was given up before its time, since more seeds failed than anyone reads.
+    #[serde(default)]
+    pub is_given_up: bool,
     /// Simulated time of all runs, in milliseconds.
     pub simulated_ms: u64,
     /// Real time of all runs, summed over processes, in microseconds.
@@ -90,6 +99,9 @@ pub struct Broken {
     pub shrunk: Option<Schedule>,
     /// The command that repeats it.
     pub replay: String,
+    /// What else there is to know, such as that the run did not repeat itself.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl Summary {
@@ -98,8 +110,14 @@ impl Summary {
 
     /// Whether the sweep passed.
     pub fn is_pass(&self) -> bool {
-        self.broken.is_empty()
-            && self.rows.iter().all(|row| row.failed == 0 && !(row.is_covered && !row.missing.is_empty()))
+        self.broken.is_empty() && self.rows.iter().all(|row| row.failed == 0 && !row.lacks_coverage())
+    }
+}
+
+impl Row {
+    /// Whether something is missing although there were seeds enough, which is a failure.
+    pub fn lacks_coverage(&self) -> bool {
+        self.is_covered && !self.missing.is_empty()
     }
 }
 
