@@ -5,7 +5,8 @@
 #[macro_export]
 macro_rules! always {
     ($sim:expr, $holds:expr, $law:expr, $($text:tt)+) => {
-        if !$holds {
+        let holds: bool = $holds;
+        if !holds {
             $sim.violated($law, format_args!($($text)+));
         }
     };

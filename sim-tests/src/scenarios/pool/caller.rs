@@ -92,7 +92,7 @@ impl Caller {
         sometimes!(self.host, got.is_ok() && in_line.is_none(), "a caller is served at once");
         sometimes!(self.host, got.is_ok() && in_line.is_some(), "a caller is served after a wait");
         if let (Ok(_), Some(in_line)) = (&got, in_line) {
-            in_line.is_served();
+            in_line.served();
         }
         got
     }

@@ -136,7 +136,7 @@ pub(super) struct InLine {
 
 impl InLine {
     /// It is served: all who came before and still wait were passed.
-    pub(super) fn is_served(self) {
+    pub(super) fn served(self) {
         let mut book = self.book.lock();
         let mut most = book.most_passed;
         for passed in book.waiting.range_mut(..self.number).map(|(_, passed)| passed) {
