@@ -74,22 +74,28 @@ impl Line {
         }
     }
 
-    /// Waits for `future`, and holds what it sees against the laws.
-    pub(super) async fn wait<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Ended<Result<T, E>> {
+    /// Waits for `future`, and holds what it sees against the laws. If it `may_time_out`, its own timer wakes it as well, so
+    /// that nothing can be said about its turn.
+    pub(super) async fn wait<T, E>(
+        &self,
+        may_time_out: bool,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> Ended<Result<T, E>> {
         let watcher = Arc::new(Watcher {
             sim: self.host.sim().clone(),
             wakes: Arc::clone(&self.wakes),
             is_told: AtomicBool::new(false),
             state: Mutex::default(),
         });
-        let (mut future, mut place, mut was_passed) = (pin!(future), None, false);
+        let (mut future, mut place) = (pin!(future), None);
+        let (mut was_passed, mut told) = (false, None);
         let value = poll_fn(|cx| {
-            watcher.state.lock().task = Some(cx.waker().clone());
+            // Before the poll: it may be told in the midst of it.
+            told = watcher.begin_poll(cx);
             let polled = future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&watcher))));
             if polled.is_pending() {
-                watcher.is_told.store(false, Relaxed);
                 // Told, and not let through: it came too late for its turn, or was told of something else.
-                was_passed |= watcher.state.lock().told.take().is_some();
+                was_passed |= told.is_some();
                 place.get_or_insert_with(|| self.join(&watcher));
             }
             polled
@@ -104,8 +110,8 @@ impl Line {
         place.has_ended = true;
         let unasked = self.wakes.load(Relaxed);
         let unasked = Told { first: unasked, last: unasked, at: self.host.now() };
-        let told = watcher.state.lock().told.unwrap_or(unasked);
-        if value.is_ok() && !was_passed {
+        let told = told.unwrap_or(unasked);
+        if value.is_ok() && !was_passed && !may_time_out {
             self.passed(place.number, told);
         }
         Ended { value, told: Some(told.at) }
@@ -173,6 +179,16 @@ struct Told {
     last: u64,
     /// The time of the first.
     at: Duration,
+}
+
+impl Watcher {
+    /// The waiter comes to look. Returns what it was told since it came last.
+    fn begin_poll(&self, cx: &Context<'_>) -> Option<Told> {
+        self.is_told.store(false, Relaxed);
+        let mut state = self.state.lock();
+        state.task = Some(cx.waker().clone());
+        state.told.take()
+    }
 }
 
 impl Wake for Watcher {

@@ -26,7 +26,7 @@ pub(super) async fn tokens(host: Host, limiter: RateLimiter, tap: Arc<Tap>, mut 
         let deadline = limit.map(|limit| Deadline::after(host.rt(), "tokens", limit));
         let acquiring = limiter.acquire_with(n, Acquire { deadline, ..Acquire::default() });
         // What a limiter that is paused keeps for ever ends with the storm at the latest.
-        let watched = host.cancellable(tap.acquire(n, acquiring));
+        let watched = host.cancellable(tap.acquire(n, limit.is_some(), acquiring));
         let Some(got) = host.sim().until_healed(watched).await else { return };
         let took = host.now() - began;
         if let (Some(limit), Some(_)) = (limit, &got) {
@@ -74,7 +74,7 @@ pub(super) async fn permits(
         let limit = rng.chance(1, 2).then(|| rng.duration(Duration::from_millis(1), Duration::from_secs(3)));
         let deadline = limit.map(|limit| Deadline::after(host.rt(), "permits", limit));
         let acquiring = bulkhead.acquire_with(Acquire { deadline, ..Acquire::default() });
-        let watched = host.cancellable(places.acquire(acquiring));
+        let watched = host.cancellable(places.acquire(limit.is_some(), acquiring));
         let Some(got) = host.sim().until_healed(watched).await else { return };
         match got {
             None => host.reached("a waiter for a permit gives up"),
@@ -115,12 +115,15 @@ pub(super) async fn deadlines(host: Host, mut rng: Rng, pause: Duration) {
         host.rt().sleep(rng.duration(Duration::ZERO, pause)).await;
         let mut some = |most| rng.duration(Duration::from_millis(1), Duration::from_millis(most));
         let (outer, inner, work) = (some(1000), some(1000), some(1000));
-        let began = host.now();
+        let (began, date) = (host.now(), host.rt().wall_clock());
         let parent = Deadline::after(host.rt(), "parent", outer);
         let child = parent.child("child", inner);
         always!(host, child.at() <= parent.at(), "no child outlives its parent", "{inner:?} in {outer:?}");
         let ended = child.run(host.rt().sleep(work)).await;
         let (took, limit) = (host.now() - began, outer.min(inner));
+        let by_date = host.rt().wall_clock().duration_since(date).unwrap_or_default();
+        let jumped = by_date > took + TICKS;
+        sometimes!(host, jumped, "the date jumps within a deadline, which does not mind");
         let is_on_time = is_on_time(&host, began);
         match ended {
             Ok(()) => {

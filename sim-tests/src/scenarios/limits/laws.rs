@@ -76,8 +76,13 @@ impl Tap {
     }
 
     /// Waits for tokens.
-    pub(super) async fn acquire(&self, n: u32, acquiring: Acquiring) -> Result<(), AcquireError> {
-        let Ended { value, told } = self.line.wait(acquiring).await;
+    pub(super) async fn acquire(
+        &self,
+        n: u32,
+        may_time_out: bool,
+        acquiring: Acquiring,
+    ) -> Result<(), AcquireError> {
+        let Ended { value, told } = self.line.wait(may_time_out, acquiring).await;
         value?;
         sometimes!(self.host, told.is_none(), "a token is there at once");
         sometimes!(self.host, told.is_some(), "a token comes after a wait");
@@ -145,9 +150,10 @@ impl Places {
 
     pub(super) async fn acquire(
         &self,
+        may_time_out: bool,
         acquiring: bulkhead::Acquiring,
     ) -> Result<Permit, bulkhead::AcquireError> {
-        let Ended { value, told } = self.line.wait(acquiring).await;
+        let Ended { value, told } = self.line.wait(may_time_out, acquiring).await;
         let permit = value?;
         sometimes!(self.host, told.is_none(), "a permit is there at once");
         sometimes!(self.host, told.is_some(), "a permit comes after a wait");

@@ -64,6 +64,7 @@ impl Scenario for Limits {
             "a child's deadline is the one that expires",
             "a parent's deadline is the one that expires",
             "a deadline is kept",
+            "the date jumps within a deadline, which does not mind",
         ]
     }
 

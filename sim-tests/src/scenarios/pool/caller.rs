@@ -1,7 +1,7 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use seaworthy_core::{
-    pool::{AcquireError, Lease, Pool},
+    pool::{AcquireError, Check, Lease, Pool},
     rt::Rng,
 };
 
@@ -136,8 +136,12 @@ impl Caller {
         })
     }
 
-    /// Whether nothing in this run keeps callers of this host from their turns.
+    /// Whether nothing in this run keeps callers of this host from their turns: no fault, and no check of the connection
+    /// that it was given, which may take long and fail while others come and go.
     fn is_undisturbed(&self) -> bool {
+        if self.plan.config.check != Check::Never {
+            return false;
+        }
         let unfair = |kind| matches!(kind, FaultKind::Pause | FaultKind::SlowTasks | FaultKind::Cancel);
         let mut faults = self.host.sim().schedule().faults.iter();
         !faults.any(|fault| unfair(fault.kind) && fault.on == self.host.name())

@@ -54,9 +54,10 @@ impl Ledger {
         book.made += 1;
         let number = book.made;
         book.connections.insert(number, None);
-        let (total, max) = (book.connections.len(), book.max);
+        // A connect that was decided on before the pool became smaller may begin after it.
+        let (total, bound) = (book.connections.len(), book.bound);
         drop(book);
-        always!(host, total <= max, "no connect begins beyond the pool's size", "{total} of {max}");
+        always!(host, total <= bound, "no connect begins beyond the pool's size", "{total} of {bound}");
         Token { number, book: Arc::clone(&self.0), is_counted: true }
     }
 

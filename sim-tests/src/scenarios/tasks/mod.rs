@@ -163,6 +163,7 @@ async fn disturb(host: &Host, plan: &Plan, manager: &TaskManager, ledger: &Ledge
         let slots = if is_resized { rng.index(8) } else { plan.config.concurrency };
         sometimes!(host, slots == 0, "a manager is paused");
         sometimes!(host, slots < manager.stats().running, "slots are taken away while tasks run");
+        ledger.look(manager.stats().running);
         ledger.set_concurrency(slots);
         manager.set_concurrency(slots).expect("any number below the maximum");
     }
