@@ -1,6 +1,13 @@
 //! What a run consists of: hosts, their faults, and the laws.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use seaworthy_core::rt::{Rng, Rt};
@@ -274,24 +281,31 @@ impl Host {
             .is_some()
     }
 
-    /// Runs `future`, and drops it after a few polls if a fault of the kind [`Cancel`](FaultKind::Cancel) is under way:
-    /// the caller gives up. `None` if it was dropped.
+    /// Runs `future`, and drops it if a fault of the kind [`Cancel`](FaultKind::Cancel) is under way: the caller gives up,
+    /// either while it waits or, as with a timeout that comes first, when it has been woken and has not looked why. `None` if
+    /// it was dropped.
     ///
     /// # Cancel safety
     ///
     /// As that of `future`.
     pub async fn cancellable<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut future = std::pin::pin!(future);
-        let mut polls = 0;
-        std::future::poll_fn(|cx| {
+        let mut future = pin!(future);
+        // Before the first poll, after it, before the second, ..: what was handed over in between is lost if it is not given
+        // back, so those before a poll are the interesting ones.
+        let mut point = 0;
+        let mut gives_up = || {
+            let at = point;
+            point += 1;
+            let applies = |size| at > 0 && at >= size && at % 2 == size % 2;
+            self.sim.weather().strikes(&self.sim, &self.state, FaultKind::Cancel, applies).is_some()
+        };
+        poll_fn(|cx| {
+            if gives_up() {
+                return Poll::Ready(None);
+            }
             let polled = future.as_mut().poll(cx).map(Some);
-            polls += 1;
-            let gives_up = |after| polls >= after;
-            let weather = self.sim.weather();
-            if polled.is_pending()
-                && weather.strikes(&self.sim, &self.state, FaultKind::Cancel, gives_up).is_some()
-            {
-                return std::task::Poll::Ready(None);
+            if polled.is_pending() && gives_up() {
+                return Poll::Ready(None);
             }
             polled
         })

@@ -109,8 +109,8 @@ kinds! {
     Partition "partition" Turmoil 0..0 "",
     /// Messages from and to the host take longer.
     Latency "latency" Turmoil 20..1000 "ms",
-    /// Callers on the host give up: their futures are dropped after so many polls.
-    Cancel "cancel" Scenario 1..6 "polls",
+    /// Callers on the host give up: their futures are dropped after a poll (1, 3, 5) or before the next one (2, 4, 6).
+    Cancel "cancel" Scenario 1..6 "points",
     /// Code of the user panics on the host.
     Panic "panic" Scenario 1..100 "%",
     /// The host answers with an error.
@@ -160,6 +160,14 @@ mod tests {
             let (low, high) = kind.sizes();
             assert!(low <= high && !kind.about().is_empty());
             assert_eq!(high == 0, kind.unit().is_empty() && *kind != FaultKind::Resize, "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_guide_names_every_kind() {
+        let page = include_str!("../../../docs/simulation.md");
+        for kind in FaultKind::ALL {
+            assert!(page.contains(&format!("| `{kind}` |")), "{kind} is missing in docs/simulation.md");
         }
     }
 }
