@@ -269,12 +269,12 @@ impl<C, W> Machine<C, W> {
     ) -> Option<W> {
         let waiter = self.line.remove(place)?;
         if let State::Ready(index) = waiter.state {
-            if canary::is_on("pool.leaks-a-place-when-a-get-is-dropped") {
-                return waiter.waker;
-            }
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.handed_to = None;
                 self.handed -= 1;
+            }
+            if canary::is_on("pool.leaks-a-place-when-a-get-is-dropped") {
+                return waiter.waker;
             }
             if canary::is_on("pool.loses-the-wake-of-a-dropped-waiter") {
                 self.leave_idle(index);

@@ -236,6 +236,8 @@ async fn disturb(host: &Host, pool: &Pool<Backend>, plan: &Plan, ledger: &Ledger
         let total = stats.in_use + stats.idle + stats.connecting + stats.checking + stats.closing;
         let bound = ledger.bound(total);
         always!(host, total <= bound, "a pool is never above its size", "{total} of {bound}: {stats:?}");
+        let in_vain = stats.waiting.min(stats.idle);
+        always!(host, in_vain == 0, "nobody waits while a connection is idle", "{stats:?}");
     }
     // Whatever a fault made of it.
     ledger.set_max(plan.config.max);
