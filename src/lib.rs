@@ -52,6 +52,11 @@ pub mod docs_testing {}
 pub mod docs_policies {}
 
 /// See [`docs_testing`].
+#[cfg(doctest)]
+#[doc = include_str!("../docs/simulation.md")]
+pub mod docs_simulation {}
+
+/// See [`docs_testing`].
 #[cfg(all(doctest, feature = "testing", feature = "tokio", feature = "smol"))]
 #[doc = include_str!("../docs/runtimes.md")]
 pub mod docs_runtimes {}

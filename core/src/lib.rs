@@ -16,6 +16,7 @@ pub mod wait;
 
 #[cfg(test)]
 mod auto_traits;
+mod canary;
 mod config_error;
 #[cfg(test)]
 mod error_chains;

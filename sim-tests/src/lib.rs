@@ -25,20 +25,24 @@
 //! gave to tokio itself ends the run as [`Cause::Simulator`], and `tokio::select!` follows the seed. Set it for runs
 //! over such libraries; nothing else changes.
 
-mod config;
-mod failure;
-mod host;
-mod link;
-mod linked;
-mod run;
-mod runtime;
+mod binding;
+#[cfg(unix)]
+mod command;
+mod digest;
+pub mod engine;
+pub mod event;
+pub mod fault;
+pub mod outcome;
+mod points;
+pub mod report;
+pub mod scenario;
+pub mod scenarios;
 mod sim;
-mod tasks;
-mod tcp;
-mod timer;
+pub mod sweep;
+mod weather;
 
-pub use config::{Config, ConfigError};
-pub use failure::{Cause, Failure, HostResult};
-pub use link::{Links, Pair};
-pub use runtime::Turmoil;
-pub use sim::{Simulation, run};
+pub use binding::{Cause, Config, ConfigError, Failure, HostResult, Links, Pair, Simulation, Turmoil, run};
+#[cfg(unix)]
+pub use command::main;
+pub use digest::Fingerprint;
+pub use sim::Sim;

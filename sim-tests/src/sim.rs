@@ -1,263 +1,295 @@
 use std::{
-    any::Any,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    pin::pin,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use futures::FutureExt;
+use event_listener::{Event as Signal, listener};
+use futures::future::{Either, select};
 use parking_lot::Mutex;
-use seaworthy_core::rt::{Panic, Rt};
+use seaworthy_core::rt::Rng;
 
 use crate::{
-    Cause, Config, ConfigError, Failure, HostResult, Links,
-    host::{Main, live},
-    link::TCP_CAPACITY,
-    run::Run,
+    digest::Digest,
+    engine::Engine,
+    event::{Event, What},
+    fault::{FaultKind, Schedule},
+    outcome::Verdict,
+    weather::Weather,
 };
 
-/// Runs `main` on one host of a simulation and returns its value.
+/// One run: what its hosts share, and what watches over them.
 ///
-/// # Panics
-///
-/// If the run fails, with the seed and the cause: a panic in `main` or in a task that nobody awaited, or more than ten
-/// simulated minutes.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-///
-/// let waited = seaworthy_sim::run(7, async |rt| {
-///     let start = rt.now();
-///     rt.sleep(Duration::from_secs(60)).await;
-///     rt.now() - start
-/// });
-/// assert_eq!(waited, Duration::from_secs(60));
-/// ```
-pub fn run<T, F>(seed: u64, main: impl FnOnce(Rt) -> F + Send + 'static) -> T
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    let (main, value) = (Mutex::new(Some(main)), Arc::new(Mutex::new(None)));
-    let mut simulation = Simulation::new(Config::seeded(seed)).expect("the defaults make sense");
-    let returned = Arc::clone(&value);
-    simulation.client("main", move |rt| {
-        let (main, returned) = (main.lock().take(), Arc::clone(&returned));
-        async move {
-            let main = main.ok_or("the host was started again")?;
-            let value = main(rt).await;
-            *returned.lock() = Some(value);
-            Ok(())
-        }
-    });
-    if let Err(failure) = simulation.run() {
-        panic!("{failure}");
-    }
-    let value = value.lock().take();
-    value.expect("a client that ended well has left its value")
+/// All that a scenario's laws need is here and on no network: what a server did is known to the law that compares it
+/// with what a client believes.
+#[derive(Clone)]
+pub struct Sim(Arc<Shared>);
+
+struct Shared {
+    seed: u64,
+    engine: Engine,
+    rng: Rng,
+    clock: OnceLock<Box<dyn Fn() -> Duration + Send + Sync>>,
+    points: &'static [&'static str],
+    traces: bool,
+    log: Mutex<Log>,
+    schedule: OnceLock<Schedule>,
+    weather: Weather,
+    changed: Signal,
 }
 
-/// Hosts on a simulated network.
-///
-/// Each host has a runtime of its own ([`Turmoil`](crate::Turmoil)) and a `main`, which is given an [`Rt`]. When it
-/// returns, the host's tasks are dropped and its connections closed, as with a process. The run is over when the `main`
-/// of every client has returned, and fails with the first thing that goes wrong on any host.
-///
-/// The same seed, the same hosts and the same calls give the same run.
-///
-/// # Examples
-///
-/// ```
-/// use futures::{AsyncReadExt, AsyncWriteExt};
-/// use seaworthy_sim::{Config, Simulation};
-///
-/// let mut simulation = Simulation::new(Config::seeded(7)).unwrap();
-/// simulation.host("server", async |rt| {
-///     let mut listener = rt.listen(([0, 0, 0, 0], 80)).await?;
-///     loop {
-///         let (mut connection, _peer) = listener.accept().await?;
-///         connection.write_all(b"ahoy").await?;
-///         connection.close().await?;
-///     }
-/// });
-/// simulation.client("client", async |rt| {
-///     let mut greeting = String::new();
-///     rt.connect(("server", 80)).await?.read_to_string(&mut greeting).await?;
-///     assert_eq!(greeting, "ahoy");
-///     Ok(())
-/// });
-/// simulation.run().unwrap();
-/// ```
-pub struct Simulation {
-    // An option so that `run` can drop the hosts and still look at what their destructors did.
-    turmoil: Option<turmoil::Sim<'static>>,
-    run: Arc<Run>,
+#[derive(Default)]
+struct Log {
+    digest: Digest,
+    events: u64,
+    trace: Option<Vec<Event>>,
+    points: BTreeMap<&'static str, u64>,
+    effects: BTreeMap<FaultKind, u64>,
+    options: BTreeMap<String, String>,
+    failure: Option<Verdict>,
+    is_healed: bool,
 }
 
-impl Simulation {
-    /// A simulation without hosts.
-    ///
-    /// # Errors
-    ///
-    /// A value that makes no sense.
-    pub fn new(config: Config) -> Result<Self, ConfigError> {
-        config.check()?;
-        let run = Arc::new(Run::new(config));
-        let config = &run.config;
-        let mut builder = turmoil::Builder::new();
-        builder
-            .rng_seed(run.rng.fork("turmoil", 0).next_u64())
-            .epoch(config.epoch)
-            .tick_duration(config.tick)
-            .min_message_latency(config.latency_min)
-            .max_message_latency(config.latency_max)
-            .ip_version(if config.ipv6 { turmoil::IpVersion::V6 } else { turmoil::IpVersion::V4 })
-            .tcp_capacity(TCP_CAPACITY)
-            // turmoil never frees the port of a connect that failed, and panics when it has no more.
-            .ephemeral_ports(16_384..=65_535);
-        if config.jitter {
-            builder.enable_random_order();
-        }
-        Ok(Self { turmoil: Some(builder.build()), run })
+/// What is left of a run.
+pub(crate) struct Remains {
+    pub(crate) digest: Digest,
+    pub(crate) events: u64,
+    pub(crate) trace: Vec<Event>,
+    pub(crate) points: BTreeMap<&'static str, u64>,
+    pub(crate) effects: BTreeMap<FaultKind, u64>,
+    pub(crate) options: BTreeMap<String, String>,
+    pub(crate) failure: Option<Verdict>,
+}
+
+impl Sim {
+    pub(crate) fn new(seed: u64, engine: Engine, points: &'static [&'static str], trace: bool) -> Self {
+        let log = Log { trace: trace.then(Vec::new), ..Log::default() };
+        Self(Arc::new(Shared {
+            seed,
+            engine,
+            rng: Rng::from_seed(seed).fork("scenario", 0),
+            clock: OnceLock::new(),
+            points,
+            traces: trace,
+            log: Mutex::new(log),
+            schedule: OnceLock::new(),
+            weather: Weather::default(),
+            changed: Signal::new(),
+        }))
     }
 
-    /// Adds a host that serves: the run does not wait for it.
-    ///
-    /// `main` is called when the host starts, and again when it is started after a crash.
-    ///
-    /// # Panics
-    ///
-    /// If there is a host of that name already.
-    pub fn host<F>(&mut self, name: &str, main: impl Fn(Rt) -> F + Send + Sync + 'static)
-    where
-        F: Future<Output = HostResult> + Send + 'static,
-    {
-        self.add(name, false, Arc::new(move |rt| main(rt).boxed()));
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.0.seed
     }
 
-    /// Adds a host that the run is there for: it is over when all of them have ended.
-    ///
-    /// # Panics
-    ///
-    /// If there is a host of that name already.
-    pub fn client<F>(&mut self, name: &str, main: impl Fn(Rt) -> F + Send + Sync + 'static)
-    where
-        F: Future<Output = HostResult> + Send + 'static,
-    {
-        self.add(name, true, Arc::new(move |rt| main(rt).boxed()));
+    /// Which engine runs this.
+    pub fn engine(&self) -> Engine {
+        self.0.engine
     }
 
-    fn add(&mut self, name: &str, client: bool, main: Main) {
-        let (run, host) = (Arc::clone(&self.run), Arc::<str>::from(name));
-        let address = self.turmoil().lookup(name);
-        self.run.register(Arc::clone(&host), address, client);
-        // To turmoil all are hosts: its clients cannot be crashed.
-        let software = move || live(Arc::clone(&run), Arc::clone(&host), Arc::clone(&main));
-        self.turmoil().host(name, software);
-    }
-
-    /// turmoil's own simulation, to disturb the network between two steps: hold and release, partition and repair.
-    ///
-    /// Hosts are added, crashed and stepped through [`Simulation`] alone.
-    pub fn turmoil(&mut self) -> &mut turmoil::Sim<'static> {
-        self.turmoil.as_mut().expect("it is taken at the end only")
-    }
-
-    /// The connections, also after the run.
-    pub fn links(&self) -> Arc<Links> {
-        Arc::clone(&self.run.links)
+    /// A stream of random numbers of the seed, for `label` and `number` alone.
+    pub fn rng(&self, label: &str, number: u64) -> Rng {
+        self.0.rng.fork(label, number)
     }
 
     /// The simulated time since the start.
-    pub fn elapsed(&self) -> Duration {
-        self.turmoil.as_ref().map(turmoil::Sim::elapsed).unwrap_or_default()
+    pub fn now(&self) -> Duration {
+        self.0.clock.get().map_or(Duration::ZERO, |clock| clock())
     }
 
-    /// Stops a host where it is: its tasks are dropped, and the network closes its connections. It stays down until
-    /// [`bounce`](Self::bounce).
-    ///
-    /// For a loss of power, partition it first: then nobody is told.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such host.
-    pub fn crash(&mut self, host: &str) {
-        self.turmoil().crash(host);
+    pub(crate) fn set_clock(&self, clock: impl Fn() -> Duration + Send + Sync + 'static) {
+        let _first = self.0.clock.set(Box::new(clock));
     }
 
-    /// Starts a host again, after a crash or in the middle of its life.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such host.
-    pub fn bounce(&mut self, host: &str) {
-        self.turmoil().bounce(host);
+    pub(crate) fn weather(&self) -> &Weather {
+        &self.0.weather
     }
 
-    /// Moves time by one tick: the network delivers and each host runs. Returns whether all clients have ended.
-    ///
-    /// # Errors
-    ///
-    /// What went wrong first.
-    pub fn step(&mut self) -> Result<bool, Failure> {
-        if !self.run.has_clients() {
-            return Err(self.failure(Cause::NoClient));
+    pub(crate) fn set_schedule(&self, schedule: Schedule) {
+        let _first = self.0.schedule.set(schedule);
+    }
+
+    /// The faults of this run.
+    pub fn schedule(&self) -> &Schedule {
+        static NONE: Schedule = Schedule { faults: Vec::new() };
+        self.0.schedule.get().unwrap_or(&NONE)
+    }
+
+    /// Notes what was drawn for this run, so that a failure can be understood.
+    pub fn option(&self, name: &str, value: impl fmt::Display) {
+        self.0.log.lock().options.insert(name.to_owned(), value.to_string());
+    }
+
+    /// A law is broken: the run fails and ends. See [`always!`](crate::always).
+    pub fn violated(&self, law: &str, text: fmt::Arguments<'_>) {
+        self.violated_on("", law, text);
+    }
+
+    pub(crate) fn violated_on(&self, host: &str, law: &str, text: fmt::Arguments<'_>) {
+        let (law, text, at) = (law.to_owned(), text.to_string(), self.now());
+        let at_ms = at.as_millis() as u64;
+        self.record(host, What::Violated { law: law.clone(), text: text.clone() });
+        self.fail(Verdict::Violated { law, text, host: host.to_owned(), at_ms });
+    }
+
+    /// A point is reached. See [`sometimes!`](crate::sometimes).
+    pub fn reached(&self, point: &'static str) {
+        if !self.0.points.contains(&point) {
+            let text = format!("`{point}` is reached and not among the points of the scenario");
+            return self.fail(Verdict::Failed { text });
         }
-        self.run.next_tick();
-        let stepped =
-            catch_unwind(AssertUnwindSafe(|| self.turmoil().step().map_err(|error| error.to_string())));
-        // First what a host said: a simulator that fails as well fails because of it.
-        self.check()?;
-        match stepped {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(self.failure(Cause::Simulator(error))),
-            Err(payload) => return Err(self.failure(Cause::Simulator(text(payload)))),
-        }
-        let over = self.run.is_over();
-        let limit = self.run.config.limit;
-        if !over && self.elapsed() >= limit {
-            let clients = self.run.clients_running();
-            return Err(self.failure(Cause::NotOver { limit, clients }));
-        }
-        Ok(over)
+        *self.0.log.lock().points.entry(point).or_default() += 1;
     }
 
-    /// Runs until all clients have ended, and ends all hosts. Returns the simulated time it took.
+    /// Something happens that a reader of the trace should see, and that must happen again in a run of the same seed.
+    pub fn note(&self, text: fmt::Arguments<'_>) {
+        self.note_on("", text);
+    }
+
+    pub(crate) fn note_on(&self, host: &str, text: fmt::Arguments<'_>) {
+        // Before the lock is taken: how a value shows itself is the scenario's code.
+        let mut digest = Digest::default();
+        digest.write_fmt(text).expect("a digest takes everything");
+        let note = self.0.traces.then(|| text.to_string());
+        let now = self.now();
+        let mut log = self.0.log.lock();
+        log.count(now, host, 1);
+        log.digest.number(digest.value().0);
+        log.keep(now, host, || What::Note { text: note.unwrap_or_default() });
+    }
+
+    /// Bytes that went one way between two hosts.
+    pub(crate) fn bytes(&self, host: &str, peer: &str, bytes: usize, sent: bool) {
+        let (now, bytes) = (self.now(), bytes as u64);
+        let mut log = self.0.log.lock();
+        log.count(now, host, if sent { 2 } else { 3 });
+        log.digest.number(bytes);
+        log.keep(now, host, || match sent {
+            true => What::Sent { to: peer.to_owned(), bytes },
+            false => What::Received { from: peer.to_owned(), bytes },
+        });
+    }
+
+    pub(crate) fn record(&self, host: &str, what: What) {
+        let now = self.now();
+        let mut log = self.0.log.lock();
+        log.count(now, host, 4);
+        write!(log.digest, "{what:?}").expect("a digest takes everything");
+        log.keep(now, host, || what);
+    }
+
+    /// A fault of the schedule has an effect.
+    pub(crate) fn struck(&self, host: &str, fault: usize) {
+        let Some(kind) = self.schedule().faults.get(fault).map(|fault| fault.kind) else { return };
+        let now = self.now();
+        let mut log = self.0.log.lock();
+        *log.effects.entry(kind).or_default() += 1;
+        log.count(now, host, 5);
+        log.digest.number(fault as u64);
+        log.keep(now, host, || What::FaultStruck { fault, kind: kind.name().to_owned() });
+    }
+
+    /// Adds to the fingerprint of the run.
+    pub(crate) fn mix(&self, digest: u64) {
+        self.0.log.lock().digest.number(digest);
+    }
+
+    pub(crate) fn fail(&self, verdict: Verdict) {
+        self.0.log.lock().failure.get_or_insert(verdict);
+        self.0.changed.notify(usize::MAX);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.log.lock().failure.is_some()
+    }
+
+    pub(crate) fn heal(&self) {
+        self.record("", What::Healed);
+        self.0.log.lock().is_healed = true;
+        self.0.changed.notify(usize::MAX);
+    }
+
+    /// Whether the faults are over.
+    pub fn is_healed(&self) -> bool {
+        self.0.log.lock().is_healed
+    }
+
+    /// Waits until the faults are over.
     ///
-    /// # Errors
+    /// # Cancel safety
     ///
-    /// What went wrong first, a panic in a destructor at the end included.
-    pub fn run(mut self) -> Result<Duration, Failure> {
-        while !self.step()? {}
-        let at = self.elapsed();
-        let turmoil = self.turmoil.take();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(turmoil)));
-        let cause = self.run.take_cause();
-        let cause = cause.or_else(|| dropped.err().map(|payload| Cause::Simulator(text(payload))));
-        cause.map_or(Ok(at), |cause| Err(Failure { at, ..self.failure(cause) }))
+    /// Nothing is lost.
+    pub async fn healed(&self) {
+        self.wait_until(Self::is_healed).await;
     }
 
-    fn check(&self) -> Result<(), Failure> {
-        self.run.take_cause().map_or(Ok(()), |cause| Err(self.failure(cause)))
+    pub(crate) async fn failed(&self) {
+        self.wait_until(Self::has_failed).await;
     }
 
-    fn failure(&self, cause: Cause) -> Failure {
-        Failure { seed: self.run.config.seed, at: self.elapsed(), cause }
+    async fn wait_until(&self, holds: impl Fn(&Self) -> bool) {
+        loop {
+            listener!(self.0.changed => changed);
+            if holds(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Runs `future` until the faults are over; returns its value if it ended before.
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of `future`, which is dropped when the faults are over.
+    pub async fn until_healed<F: Future>(&self, future: F) -> Option<F::Output> {
+        let (healed, future) = (pin!(self.healed()), pin!(future));
+        match select(healed, future).await {
+            Either::Left(_) => None,
+            Either::Right((value, _)) => Some(value),
+        }
+    }
+
+    /// From here on nothing is recorded: what is dropped at the end is no part of the run.
+    pub(crate) fn end(&self) -> Remains {
+        let now = self.now();
+        let mut log = self.0.log.lock();
+        log.digest.advance(now);
+        Remains {
+            digest: log.digest.clone(),
+            events: log.events,
+            trace: log.trace.take().unwrap_or_default(),
+            points: log.points.clone(),
+            effects: log.effects.clone(),
+            options: log.options.clone(),
+            failure: log.failure.take(),
+        }
     }
 }
 
-fn text(payload: Box<dyn Any + Send>) -> String {
-    Panic::new("simulator", payload).message()
+impl Log {
+    fn count(&mut self, now: Duration, host: &str, what: u64) {
+        self.events += 1;
+        self.digest.advance(now);
+        self.digest.number(what);
+        self.digest.write_str(host).expect("a digest takes everything");
+    }
+
+    fn keep(&mut self, now: Duration, host: &str, what: impl FnOnce() -> What) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(Event { at_ns: now.as_nanos() as u64, host: host.to_owned(), what: what() });
+        }
+    }
 }
 
-impl fmt::Debug for Simulation {
+impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Simulation")
-            .field("config", &self.run.config)
-            .field("elapsed", &self.elapsed())
+        f.debug_struct("Sim")
+            .field("seed", &self.0.seed)
+            .field("engine", &self.0.engine)
             .finish_non_exhaustive()
     }
 }

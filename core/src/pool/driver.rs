@@ -29,6 +29,7 @@ use super::{
     watch::Watchers,
 };
 use crate::{
+    canary,
     rt::{Panic, Rt, Scope, Task},
     time::{DeadlineExceeded, Shown},
 };
@@ -229,7 +230,7 @@ impl<M: Manager> Inner<M> {
     #[inline]
     fn look_over(&self, connection: &mut M::Connection) -> Condition {
         let look = AssertUnwindSafe(|| {
-            if self.manager.is_broken(connection) {
+            if self.manager.is_broken(connection) && !canary::is_on("pool.lends-broken-connections") {
                 Condition::Broken
             } else if self.manager.needs_reset(connection) {
                 Condition::Dirty

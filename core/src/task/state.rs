@@ -10,8 +10,9 @@ use slab::Slab;
 
 use super::{Config, Order, Report, Spec, Stats, Status, TaskId};
 use crate::{
+    canary,
     rt::Rejection,
-    wait::{Ordered, Place},
+    wait::{Key, Ordered, Place},
 };
 
 /// Names a live task: where it is kept, and which one it is, since places are used again.
@@ -120,6 +121,7 @@ impl<W, H> Machine<W, H> {
         self.stats.submitted += 1;
         let key = self.order.key(now.saturating_duration_since(self.epoch), spec.priority);
         let slot = self.tasks.vacant_key();
+        let key = if canary::is_on("task.serves-the-newest-first") { Key(u64::MAX - key.0) } else { key };
         let place = self.line.insert(key, slot);
         let expires = spec.queue_timeout.and_then(|limit| now.checked_add(limit));
         let report = self.new_report(now, spec);
@@ -176,7 +178,9 @@ impl<W, H> Machine<W, H> {
         errors: Vec<String>,
     ) -> Option<Report> {
         self.task_mut(key).filter(|task| task.queued.is_none())?;
-        self.stats.running -= 1;
+        if status != Status::Cancelled || !canary::is_on("task.keeps-the-slot-of-a-cancelled-task") {
+            self.stats.running -= 1;
+        }
         self.resumed(key);
         self.end_task(now, key, status, errors).map(|(_, report)| report)
     }
@@ -279,6 +283,10 @@ impl<W, H> Machine<W, H> {
     }
 
     pub(super) fn set_concurrency(&mut self, concurrency: usize) {
+        if canary::is_on("task.starts-beyond-the-bound-after-a-resize") {
+            self.concurrency = self.concurrency.max(concurrency);
+            return;
+        }
         self.concurrency = concurrency;
     }
 

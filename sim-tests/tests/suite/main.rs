@@ -8,3 +8,5 @@ mod ends;
 mod hosts;
 mod seeds;
 mod stage;
+mod sweep;
+mod weather;

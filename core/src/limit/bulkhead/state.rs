@@ -8,6 +8,7 @@ use std::{
 
 use super::{BulkheadFull, Config, Stats};
 use crate::{
+    canary,
     limit::order::Order,
     wait::{Key, Left, Ticket, WaitQueue},
 };
@@ -124,6 +125,7 @@ impl Machine {
     pub(super) fn leave(&mut self, now: u64, ticket: Ticket) -> (Left<Handover>, Option<Waker>) {
         let left = self.line.leave(ticket);
         let next = match &left {
+            Left::Granted(_) if canary::is_on("bulkhead.loses-the-permit-of-a-dropped-waiter") => None,
             Left::Granted(handover) if self.pick_up(handover) => {
                 self.counts.granted -= 1;
                 self.release(now)

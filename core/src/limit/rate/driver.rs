@@ -23,6 +23,7 @@ use super::{
     state::{Answer, Demand, Grant, Machine, Refusal},
 };
 use crate::{
+    canary,
     rt::{Rt, Task},
     time::Deadline,
     wait::{Key, Left, Ticket, WaitQueue},
@@ -128,7 +129,8 @@ impl Inner {
     fn try_slowly(self: &Arc<Self>, now: u64, tokens: u32) -> Result<(), TryAcquireError> {
         let mut state = self.lock();
         // Whoever does not wait comes after all who do.
-        let answer = state.machine.take(now, tokens, Key(u64::MAX));
+        let last = if canary::is_on("limit.newcomers-overtake") { 0 } else { u64::MAX };
+        let answer = state.machine.take(now, tokens, Key(last));
         self.settle(state, now, Vec::new());
         match answer {
             Answer::Granted => Ok(()),
@@ -250,6 +252,7 @@ impl Inner {
                 state.machine.give_back(grant);
             }
             Left::Granted(Err(_)) => {}
+            Left::Waiting(_) if canary::is_on("limit.keeps-the-slot-of-a-dropped-waiter") => {}
             Left::Waiting(_) => {
                 state.machine.leave(waiting.place);
             }

@@ -7,7 +7,10 @@ use super::{
     Effects, IMMEDIATE_MAX, Machine, Now, Stage,
     line::{State, Waiter},
 };
-use crate::wait::{Key, Place};
+use crate::{
+    canary,
+    wait::{Key, Place},
+};
 
 /// What a caller wants.
 #[derive(Debug)]
@@ -269,6 +272,13 @@ impl<C, W> Machine<C, W> {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.handed_to = None;
                 self.handed -= 1;
+            }
+            if canary::is_on("pool.leaks-a-place-when-a-get-is-dropped") {
+                return waiter.waker;
+            }
+            if canary::is_on("pool.loses-the-wake-of-a-dropped-waiter") {
+                self.leave_idle(index);
+                return waiter.waker;
             }
             self.place_again(now, index, effects);
             self.settle(now, effects);

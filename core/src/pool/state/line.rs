@@ -3,7 +3,10 @@
 use std::{panic::Location, time::Duration};
 
 use super::{Effects, NEVER};
-use crate::wait::{Key, Ordered, Place};
+use crate::{
+    canary,
+    wait::{Key, Ordered, Place},
+};
 
 /// Waiters in order. It is not a [`WaitQueue`](crate::wait::WaitQueue) because a grant can be taken away again here.
 #[derive(Debug)]
@@ -67,6 +70,9 @@ impl<W> Line<W> {
         // finds its old place.
         self.last_came = now.max(self.last_came + 1);
         if priority == 0 {
+            if canary::is_on("pool.serves-the-last-first") {
+                return Key(self.first_key.saturating_sub(self.last_came));
+            }
             return Key(self.first_key.saturating_add(self.last_came));
         }
         Key::ageing(Duration::from_nanos(self.last_came), priority, self.ageing_step)

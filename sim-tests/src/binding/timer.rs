@@ -8,7 +8,7 @@ use std::{
 use seaworthy_core::rt::Timer;
 use tokio::time::Sleep;
 
-use crate::host::Host;
+use super::host::Host;
 
 /// A timer of a host's paused clock.
 pub(crate) struct SimTimer {

@@ -12,7 +12,7 @@ use seaworthy_core::rt::{Address, Connection, ReadBuf, tokio_io::FromTokio};
 use tokio::time::Sleep;
 use turmoil::net::TcpStream;
 
-use crate::{
+use super::{
     Links,
     link::{Leave, Link, Room, Side},
     tcp::inside,

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use seaworthy_core::rt::Rng;
 use tokio::task::AbortHandle;
 
-use crate::{Cause, host::Host};
+use super::{Cause, host::Host};
 
 /// Runs `future` on `host`; drops it at once when the host's life is over.
 pub(crate) fn spawn(host: &Arc<Host>, name: &'static str, future: BoxFuture<'static, ()>) {

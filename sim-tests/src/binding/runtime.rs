@@ -8,7 +8,7 @@ use std::{
 use futures::future::BoxFuture;
 use seaworthy_core::rt::{Net, Panic, Runtime, Timer};
 
-use crate::{Cause, host::Host, tasks, timer::SimTimer};
+use super::{Cause, host::Host, tasks, timer::SimTimer};
 
 /// The turmoil binding: the runtime of one simulated host.
 ///

@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use seaworthy_core::rt::Rng;
 
-use crate::{Cause, Config, Links};
+use super::{Cause, Config, Links};
 
 #[derive(Debug)]
 pub(crate) struct Run {

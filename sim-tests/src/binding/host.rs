@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use seaworthy_core::rt::{JoinError, Rng, Rt};
 use tokio::runtime::Handle;
 
-use crate::{
+use super::{
     Cause, HostResult, Turmoil,
     run::Run,
     tasks::{Tasks, Turns},

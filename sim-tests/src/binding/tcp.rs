@@ -13,7 +13,7 @@ use seaworthy_core::rt::{Address, BoxConnection, BoxListener, Listener, Net};
 use tokio::task::coop::unconstrained;
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::{
+use super::{
     Pair, Turmoil,
     host::Host,
     link::Side,

@@ -1,0 +1,14 @@
+//! `sim`: Seaworthy's own scenarios, run over many seeds. `sim --help` says how.
+
+use std::process::ExitCode;
+
+#[cfg(unix)]
+fn main() -> ExitCode {
+    seaworthy_sim::main(seaworthy_sim::scenarios::ALL)
+}
+
+#[cfg(not(unix))]
+fn main() -> ExitCode {
+    eprintln!("the runner needs processes as Unix has them");
+    ExitCode::from(2)
+}
