@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use seaworthy_core::rt::Rng;
 use serde_json::Value;
@@ -430,26 +430,4 @@ fn a_page_is_bounded_whatever_the_sweep_was() {
     let of_last = &summary.broken[Summary::BROKEN_MAX - 1].run.trace;
     assert_eq!(last.left_out as usize + last.trace.len(), of_last.len());
     assert_eq!(last.trace.last(), of_last.last(), "the end is what matters");
-}
-
-/// `SEAWORTHY_REPORT_DIR=/tmp/pages cargo test -p seaworthy-sim --lib write_pages -- --ignored`
-#[test]
-#[ignore = "writes pages to look at"]
-fn write_pages() {
-    let to = PathBuf::from(std::env::var_os("SEAWORTHY_REPORT_DIR").expect("SEAWORTHY_REPORT_DIR"));
-    let mut crowded = passing();
-    crowded.sample = Some(Made::new("http-retries", 20_000).shown());
-    let mut cut = passing();
-    cut.sample.as_mut().unwrap().trace.drain(..400);
-    cut.sample.as_mut().unwrap().left_out = 400;
-    let pages = [
-        ("empty", Summary::default()),
-        ("passing", passing()),
-        ("crowded", crowded),
-        ("cut", cut),
-        ("failed", failed_in(20_000)),
-    ];
-    for (name, summary) in pages {
-        std::fs::write(to.join(format!("{name}.html")), html(&summary)).unwrap();
-    }
 }

@@ -3,6 +3,7 @@
 mod limits;
 mod pool;
 mod tasks;
+mod turns;
 mod watch;
 
 use crate::scenario::Scenario;

@@ -6,8 +6,8 @@ use seaworthy_core::{
     time::Deadline,
 };
 
-use super::laws::{Places, Tap, is_on_time};
-use crate::{always, scenario::Host, sometimes};
+use super::laws::{Places, Tap};
+use crate::{always, scenario::Host, scenarios::turns, sometimes};
 
 /// What the clocks of a simulation can tell apart, and some more.
 const TICKS: Duration = Duration::from_millis(25);
@@ -30,7 +30,7 @@ pub(super) async fn tokens(host: Host, limiter: RateLimiter, tap: Arc<Tap>, mut 
         let Some(got) = host.sim().until_healed(watched).await else { return };
         let took = host.now() - began;
         if let (Some(limit), Some(_)) = (limit, &got) {
-            let is_late = took > limit + TICKS && is_on_time(&host, began);
+            let is_late = took > limit + TICKS && turns::are_on_time(&host, began);
             always!(host, !is_late, "a wait ends with its deadline", "{took:?} instead of {limit:?}");
         }
         match got {
@@ -124,7 +124,7 @@ pub(super) async fn deadlines(host: Host, mut rng: Rng, pause: Duration) {
         let by_date = host.rt().wall_clock().duration_since(date).unwrap_or_default();
         let jumped = by_date > took + TICKS;
         sometimes!(host, jumped, "the date jumps within a deadline, which does not mind");
-        let is_on_time = is_on_time(&host, began);
+        let is_on_time = turns::are_on_time(&host, began);
         match ended {
             Ok(()) => {
                 host.reached("a deadline is kept");

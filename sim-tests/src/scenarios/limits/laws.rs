@@ -7,25 +7,10 @@ use seaworthy_core::limit::{AcquireError, Acquiring, Bulkhead, Permit, Quota, Ra
 
 use crate::{
     always,
-    fault::FaultKind,
     scenario::Host,
     scenarios::watch::{Ended, Line},
     sometimes,
 };
-
-/// Whether nothing has kept this host from running in time since `began`.
-pub(super) fn is_on_time(host: &Host, began: Duration) -> bool {
-    let late = |kind| matches!(kind, FaultKind::Pause | FaultKind::SlowTasks | FaultKind::LateTimers);
-    let mut faults = host.sim().schedule().faults.iter();
-    // What was late is done by a while after the fault.
-    let behind = Duration::from_secs(2);
-    !faults.any(|fault| {
-        late(fault.kind)
-            && fault.on == host.name()
-            && fault.at() <= host.now()
-            && fault.end() + behind >= began
-    })
-}
 
 /// What comes out of a limiter, and when.
 pub(super) struct Tap {

@@ -6,7 +6,7 @@ use seaworthy_core::{
 };
 
 use super::{Plan, backend::Backend, laws::Ledger};
-use crate::{always, fault::FaultKind, scenario::Host, sometimes};
+use crate::{always, fault::FaultKind, scenario::Host, scenarios::turns, sometimes};
 
 /// One of the many who want a connection.
 pub(super) struct Caller {
@@ -52,7 +52,7 @@ impl Caller {
         let took = self.host.now() - began;
         let limit = self.plan.config.acquire_timeout.unwrap_or_default();
         // A caller that is not polled in time cannot know; and a tick is what the clocks can tell apart.
-        let is_late = took > limit + Duration::from_millis(25) && self.is_on_time(began);
+        let is_late = took > limit + Duration::from_millis(25) && turns::are_on_time(&self.host, began);
         always!(self.host, !is_late, "a call ends with its timeout", "{took:?} instead of {limit:?}");
         let number = self.number;
         match got {
@@ -124,26 +124,10 @@ impl Caller {
         drop(lease);
     }
 
-    /// Whether nothing has kept this host from polling since `began`.
-    fn is_on_time(&self, began: Duration) -> bool {
-        let (host, now) = (self.host.name(), self.host.now());
-        let late = |kind| matches!(kind, FaultKind::Pause | FaultKind::SlowTasks | FaultKind::LateTimers);
-        let mut faults = self.host.sim().schedule().faults.iter();
-        // What was late is done by a while after the fault.
-        let behind = Duration::from_secs(2);
-        !faults.any(|fault| {
-            late(fault.kind) && fault.on == host && fault.at() <= now && fault.end() + behind >= began
-        })
-    }
-
     /// Whether nothing in this run keeps callers of this host from their turns: no fault, and no check of the connection
     /// that it was given, which may take long and fail while others come and go.
     fn is_undisturbed(&self) -> bool {
-        if self.plan.config.check != Check::Never {
-            return false;
-        }
-        let unfair = |kind| matches!(kind, FaultKind::Pause | FaultKind::SlowTasks | FaultKind::Cancel);
-        let mut faults = self.host.sim().schedule().faults.iter();
-        !faults.any(|fault| unfair(fault.kind) && fault.on == self.host.name())
+        let unfair = [FaultKind::Pause, FaultKind::SlowTasks, FaultKind::Cancel];
+        self.plan.config.check == Check::Never && turns::are_spared(&self.host, &unfair)
     }
 }

@@ -5,17 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use seaworthy_core::task::Order;
 
-use crate::{fault::FaultKind, scenario::Host, sometimes};
+use crate::{fault::FaultKind, scenario::Host, scenarios::turns, sometimes};
 
 /// How long a task that was told to start may take to begin, where nothing keeps it from its turn.
 const MOMENT: Duration = Duration::from_millis(50);
-
-/// Whether nothing in this run keeps tasks of this host from their turns.
-fn is_on_time(host: &Host) -> bool {
-    let late = |kind| matches!(kind, FaultKind::Pause | FaultKind::SlowTasks);
-    let mut faults = host.sim().schedule().faults.iter();
-    !faults.any(|fault| late(fault.kind) && fault.on == host.name())
-}
 
 /// The tasks of one manager.
 #[derive(Clone, Default)]
@@ -120,7 +113,7 @@ impl Work {
             host.violated("no more run than may", format_args!("{running} of {bound}"));
         }
         // As many as there are slots may have been told to start and not have begun.
-        if better > slots && is_on_time(host) {
+        if better > slots && turns::are_spared(host, &[FaultKind::Pause, FaultKind::SlowTasks]) {
             let text = format_args!("task {number} starts, and {better} that come before it do not");
             host.violated("tasks start in their order", text);
         }
