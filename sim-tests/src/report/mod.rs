@@ -17,10 +17,11 @@ use serde_json::json;
 use crate::{
     event::What,
     fault::FaultKind,
+    outcome::Verdict,
     sweep::{Shown, Summary},
 };
 use family::Family;
-use text::{Text, clipped, script_safe};
+use text::{Text, clip, script_safe};
 
 /// The most events that one page carries, over all its runs. Beyond, runs that come late show their ends only, so that a
 /// page stays below some 20 MB.
@@ -94,6 +95,18 @@ fn kinds() -> String {
     script_safe(&json!(kinds.collect::<BTreeMap<_, _>>()).to_string())
 }
 
+fn clip_verdict(verdict: &mut Verdict) {
+    match verdict {
+        Verdict::Violated { text, .. }
+        | Verdict::Panicked { text }
+        | Verdict::Stuck { text }
+        | Verdict::Failed { text }
+        | Verdict::Died { text }
+        | Verdict::Diverged { text } => clip(text),
+        Verdict::Passed | Verdict::TimedOut { .. } => {}
+    }
+}
+
 /// What of a summary a page carries.
 fn bounded(summary: &Summary) -> Summary {
     let mut summary = summary.clone();
@@ -104,6 +117,7 @@ fn bounded(summary: &Summary) -> Summary {
     }
     let broken = summary.broken.iter_mut().map(|broken| &mut broken.run);
     for run in broken.chain(&mut summary.sample) {
+        clip_verdict(&mut run.outcome.verdict);
         let kept = run.trace.len().min(left.max(EVENTS_MIN)).min(Shown::EVENTS_MAX);
         let cut = run.trace.len() - kept;
         run.trace.drain(..cut);
@@ -112,7 +126,7 @@ fn bounded(summary: &Summary) -> Summary {
         for event in &mut run.trace {
             match &mut event.what {
                 What::Note { text } | What::FaultBegan { text, .. } | What::Violated { text, .. } => {
-                    text.truncate(clipped(text).len());
+                    clip(text);
                 }
                 _ => {}
             }

@@ -14,6 +14,8 @@
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   const whole = (number) => number.toLocaleString("en").replaceAll(",", "\u202f");
+  // Colours of a terminal, and what would turn the direction of what follows; as in text.rs.
+  const plain = (text) => text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (it) => (/\s/.test(it) ? " " : "\ufffd"));
   const familyOf = (kind) => (kinds[kind] || { family: "application" }).family;
 
   function element(name, attributes = {}, ...children) {
@@ -45,7 +47,7 @@
       case "connected": return `connected to ${event.to}`;
       case "sent": return `→ ${event.to}: ${whole(event.bytes)} bytes`;
       case "received": return event.bytes ? `← ${event.from}: ${whole(event.bytes)} bytes` : `← ${event.from}: end of stream`;
-      case "fault-began": return `fault ${event.fault} begins: ${event.text.replace(/\s+/g, " ")}`;
+      case "fault-began": return `fault ${event.fault} begins: ${event.text}`;
       case "fault-ended": return `fault ${event.fault} is over`;
       case "fault-struck": return `fault ${event.fault} strikes: ${event.kind}`;
       case "healed": return "all faults are over";
@@ -64,13 +66,14 @@
     const run = { events, end, leftOut: shown.left_out, spans: [], messages: [], lines: [], lanes: [], laneOf: new Map() };
     const lane = (name) => {
       if (!run.laneOf.has(name)) {
-        const made = { name, serves: false, sent: [], received: [], notes: [], downs: [], boots: [], spans: [], ends: [] };
+        const made = { name, label: "", inList: "", serves: false, sent: [], received: [], notes: [], downs: [], boots: [], spans: [], ends: [] };
         run.laneOf.set(name, made);
         run.lanes.push(made);
       }
       return run.laneOf.get(name);
     };
     const struck = outcome.schedule.map(() => []);
+    const begins = new Map();
     const under = new Map(); // Bytes that are under way, by sender and receiver.
     let healed = end;
     for (const event of events) {
@@ -118,6 +121,7 @@
           } else run.messages.push({ t, until: t, from: event.from, to: event.host, event, is: event.bytes ? "part" : "end" });
           break;
         }
+        case "fault-began": begins.set(event.fault, event); break;
         case "fault-struck": if (struck[event.fault]) struck[event.fault].push(t); break;
         case "violated": run.lines.push({ t, label: event.law, is: "bad", event }); break;
       }
@@ -136,8 +140,7 @@
       let row = home.ends.findIndex((free) => free <= from);
       if (row < 0) row = home.ends.length;
       home.ends[row] = Math.max(to, from + end / 60);
-      const began = events.find((event) => event.what === "fault-began" && event.fault === index);
-      home.spans.push({ index, fault, from, to, row, struck: struck[index], event: began, family: familyOf(fault.kind) });
+      home.spans.push({ index, fault, from, to, row, struck: struck[index], event: begins.get(index), family: familyOf(fault.kind) });
     });
     // What the run says first, then those that are connected to, then the others; each in the order of appearance.
     const rank = (one) => (one.name === "" ? 0 : one.serves ? 1 : 2);
@@ -196,7 +199,12 @@
       view.to = view.from + span;
       redraw();
     }
-    function zoom(factor, at = (view.from + view.to) / 2) {
+    /** What is looked at stays in view: what was chosen, else the failure, else the middle. */
+    function focus() {
+      const looked = [chosen, failure].find((it) => it && it.t >= view.from && it.t <= view.to);
+      return looked ? looked.t : (view.from + view.to) / 2;
+    }
+    function zoom(factor, at = focus()) {
       const span = clamp((view.to - view.from) * factor, SHORTEST, run.end);
       const share = (at - view.from) / (view.to - view.from);
       look(at - span * share, at + span * (1 - share));
@@ -257,20 +265,20 @@
     }
 
     function draw() {
+      const before = width;
       width = root.clientWidth;
       if (!width) return;
       isNarrow = width < 620;
       const pen = context(canvas, layOut());
       pen.font = "12px system-ui, sans-serif";
-      const longest = Math.max(0, ...run.lanes.map((lane) => pen.measureText(lane.name).width));
-      gutter = isNarrow ? 8 : clamp(longest + 22, 60, 220);
+      if (width !== before) nameLanes(pen);
       const height = layOut();
       hits = [];
       for (const [index, lane] of run.lanes.entries()) ground(pen, lane, index);
       axis(pen, height);
       pen.save();
       pen.beginPath();
-      pen.rect(gutter, 0, width - gutter, height);
+      pen.rect(gutter - 6, 0, width - gutter + 6, height);
       pen.clip();
       if (run.leftOut) leftOut(pen, height);
       const first = lowerBound(run.messages.length, (at) => run.messages[at].t, view.from - run.lag);
@@ -290,6 +298,16 @@
       drawOverview();
     }
 
+    function nameLanes(pen) {
+      pen.font = "500 12px system-ui, sans-serif";
+      const hosts = run.lanes.map((lane) => plain(lane.name) || "the run");
+      const longest = Math.max(40, ...hosts.map((host) => pen.measureText(host).width + 1));
+      gutter = isNarrow ? 8 : Math.min(longest + 20, 220);
+      const column = Math.min(longest, isNarrow ? 84 : 200);
+      const [labels, inList] = [isNarrow ? width - 16 : gutter - 20, column].map((room) => shortNames(pen, hosts, room));
+      run.lanes.forEach((lane, at) => Object.assign(lane, { label: labels[at], inList: inList[at] }));
+      root.style.setProperty("--host", `${column + 8}px`);
+    }
     /** How clearly single messages would show, between 0 and 1: neither too many at all, nor too many at one place. */
     function legibility(first, after) {
       const columns = new Set();
@@ -315,7 +333,7 @@
         pen.font = "500 12px system-ui, sans-serif";
         pen.fillStyle = lane.name ? colours.ink : colours.soft;
         const [px, py] = isNarrow ? [8, lane.top + 9] : [10, (lane.top + lane.base + 18) / 2];
-        pen.fillText(inMiddle(pen, lane.name || "the run", isNarrow ? width - 16 : gutter - 20), px, py);
+        pen.fillText(lane.label, px, py);
         hits.push({ x: 0, y: py - 8, w: isNarrow ? 120 : gutter, h: 16, lines: [lane.name || "the run as a whole"] });
       }
     }
@@ -478,13 +496,18 @@
         const note = lane.notes[at];
         const px = x(note.t);
         if (px < before + 2.5) continue;
-        before = px;
-        pen.fillStyle = colours.paper;
-        disc(pen, px, lane.base, 4.2);
-        pen.fillStyle = colours.ink;
-        disc(pen, px, lane.base, 2.8);
         const next = lane.notes[at + 1];
-        const room = (next ? Math.min(x(next.t), width) : width) - px - 14;
+        const nextAt = next ? Math.min(x(next.t), width) : width;
+        // In a crowd they are small: the messages behind them stay visible.
+        const isCrowded = px - before < 9 || nextAt - px < 9;
+        before = px;
+        if (!isCrowded) {
+          pen.fillStyle = colours.paper;
+          disc(pen, px, lane.base, 4.2);
+        }
+        pen.fillStyle = colours.ink;
+        disc(pen, px, lane.base, isCrowded ? 1.3 : 2.8);
+        const room = nextAt - px - 14;
         if (room > 50) label(pen, note.text, px + 6, lane.base + 10, room, colours.soft);
         hits.push({ x: px - 4, y: lane.base - 4, w: 8, h: 8, event: note, lines: [note.text, `${lane.name || "the run"} · ${stamp(note.t)}`] });
       }
@@ -496,7 +519,7 @@
       pen.fillStyle = colours[line.is];
       pen.fillRect(Math.round(px) - (line.is === "bad" ? 1 : 0), 22, line.is === "bad" ? 2 : 1, height - 22);
       pen.font = "600 11px system-ui, sans-serif";
-      const text = fitted(pen, line.label, Math.min(420, plot() - 20));
+      const text = fitted(pen, plain(line.label), Math.min(420, plot() - 20));
       const room = pen.measureText(text).width + 12;
       const left = clamp(px - room / 2, gutter, width - room);
       pen.beginPath();
@@ -572,7 +595,7 @@
       tip.hidden = !hit;
       canvas.style.cursor = hit && hit.event ? "pointer" : "";
       if (!hit) return;
-      tip.replaceChildren(...hit.lines.filter(Boolean).map((line) => element("div", {}, line.slice(0, 400))));
+      tip.replaceChildren(...hit.lines.filter(Boolean).map((line) => element("div", {}, plain(line).slice(0, 400))));
       tip.style.left = `${clamp(px + 14, 4, Math.max(4, width - tip.offsetWidth - 4))}px`;
       tip.style.top = `${py + 18}px`;
     }
@@ -678,8 +701,32 @@
     while (tail && pen.measureText(head + tail).width > room) tail = tail.slice(1);
     return head + tail;
   }
+  /** Names that fit. Those which would then be alike show where they differ. */
+  function shortNames(pen, names, room) {
+    const fits = (text) => pen.measureText(text).width <= room;
+    const shown = names.map((name) => inMiddle(pen, name, room));
+    const alike = Map.groupBy(names.keys(), (at) => shown[at]);
+    for (const group of alike.values()) {
+      if (group.length < 2) continue;
+      const [one, ...others] = group.map((at) => names[at]);
+      const least = Math.min(...group.map((at) => names[at].length));
+      let head = 0;
+      while (head < least && others.every((other) => other[head] === one[head])) head++;
+      let tail = 0;
+      while (tail < least - head && others.every((other) => other.at(-1 - tail) === one.at(-1 - tail))) tail++;
+      for (const at of group) {
+        const end = names[at].length - tail;
+        const from = (start) => `…${names[at].slice(start, end)}…`;
+        let start = head;
+        while (start > 0 && fits(from(start - 1))) start--;
+        shown[at] = fits(from(start)) ? from(start) : inMiddle(pen, from(start), room);
+      }
+    }
+    return shown;
+  }
   function label(pen, text, px, py, room, colour, isAllOrNothing = false) {
     if (room < 16 || (isAllOrNothing && pen.measureText(text).width > room)) return;
+    text = plain(text.slice(0, 400));
     const shown = fitted(pen, text, room);
     if (shown !== text && shown.length < 4) return;
     pen.fillStyle = colour;
@@ -753,7 +800,7 @@
       event.preventDefault();
     });
 
-    const text = (event) => (event.text_ ??= words(event));
+    const text = (event) => (event.text_ ??= plain(words(event)));
     const folded = (event) => (event.folded_ ??= `${event.host} ${text(event)}`.toLowerCase());
     function update() {
       const { from, to } = view();
@@ -779,13 +826,15 @@
         });
         row.append(
           element("span", { class: "at" }, event.t.toFixed(6)),
-          element("span", { class: "host" }, event.host || "the run"),
+          element("span", { class: "host", title: event.host }, run.laneOf.get(event.host)?.inList || "the run"),
           element("span", { class: "what" }, text(event).slice(0, 500)));
         return row;
       });
-      if (!rows.length) made.push(element("p", { class: "none" }, "No event in view matches."));
+      if (!rows.length) made.push(element("p", { class: "none" }, search.value ? "No event in view matches." : "No event in view."));
       body.replaceChildren(...made);
-      if (chosen) pane.setAttribute("aria-activedescendant", `${id}-${chosen.index}`);
+      if (made.some((row) => row.getAttribute("aria-selected") === "true")) {
+        pane.setAttribute("aria-activedescendant", `${id}-${chosen.index}`);
+      } else pane.removeAttribute("aria-activedescendant");
     }
     return {
       update,
@@ -828,6 +877,8 @@
     target.scrollIntoView();
   };
   addEventListener("hashchange", openTarget);
+  // The address does not change when the same link is followed again.
+  document.querySelectorAll(".found a").forEach((link) => link.addEventListener("click", () => setTimeout(openTarget)));
   openTarget();
   let closed = [];
   addEventListener("beforeprint", () => {
