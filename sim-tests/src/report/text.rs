@@ -22,10 +22,11 @@ impl fmt::Display for Text<'_> {
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
                 '\n' | '\t' => f.write_char(character)?,
-                // Colours of a terminal, odd ends of lines, and what would turn the direction of what follows.
+                // What would turn the direction of what follows, and odd ends of lines.
                 '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    f.write_char('\u{fffd}')?
+                    f.write_char('\u{fffd}')?;
                 }
+                // Colours of a terminal.
                 _ if character.is_control() => f.write_char('\u{fffd}')?,
                 _ => f.write_char(character)?,
             }
