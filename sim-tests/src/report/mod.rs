@@ -27,6 +27,16 @@ use text::{Text, clip, script_safe};
 /// page stays below some 20 MB.
 const EVENTS_MAX: usize = 100_000;
 
+/// Draws the timeline of each run, and the list of its events. All else is in the markup.
+const SCRIPT: &str = concat!(
+    include_str!("script/model.js"),
+    include_str!("script/strokes.js"),
+    include_str!("script/painter.js"),
+    include_str!("script/timeline.js"),
+    include_str!("script/list.js"),
+    include_str!("script/page.js"),
+);
+
 /// How many events a run shows at least.
 const EVENTS_MIN: usize = 500;
 
@@ -79,7 +89,8 @@ fn write(page: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(page, "</main>")?;
     writeln!(page, r#"<script type="application/json" id="summary">{}</script>"#, data(summary))?;
     writeln!(page, r#"<script type="application/json" id="kinds">{}</script>"#, kinds())?;
-    writeln!(page, "<script>\n{}</script>\n</body>\n</html>", include_str!("report.js"))
+    // One function around all, so that nothing of it is in the way of an extension.
+    writeln!(page, "<script>\n\"use strict\";\n(() => {{\n{SCRIPT}}})();\n</script>\n</body>\n</html>")
 }
 
 fn data(summary: &Summary) -> String {
