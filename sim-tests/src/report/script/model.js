@@ -58,7 +58,7 @@ function words(event) {
 function model(shown) {
   const { outcome, trace } = shown;
   const events = trace.map((event, index) => ({ ...event, index, t: event.at_ns / 1e9, group: GROUP_OF[event.what] || "faults" }));
-  const last = events.length ? events[events.length - 1].t : 0;
+  const last = events.reduce((most, event) => Math.max(most, event.t), 0);
   const end = Math.max(outcome.simulated_ms / 1e3, last, 1e-3);
   const run = { events, end, leftOut: shown.left_out, spans: [], messages: [], lines: [], lanes: [], laneOf: new Map() };
   const lane = (name) => {
@@ -143,7 +143,10 @@ function model(shown) {
   const rank = (one) => (one.name === "" ? 0 : one.serves ? 1 : 2);
   run.lanes.sort((one, other) => rank(one) - rank(other));
   run.lag = run.messages.reduce((most, message) => Math.max(most, message.until - message.t), 0);
-  run.messages.sort((one, other) => one.t - other.t);
+  // Within a tick each host has a clock of its own, so a trace is in the order of causes, not of times.
+  const byTime = (one, other) => one.t - other.t;
+  for (const list of [events, run.messages, ...run.lanes.map((lane) => lane.notes)]) list.sort(byTime);
+  for (const times of [...struck, ...run.lanes.flatMap((lane) => [lane.sent, lane.received])]) times.sort((one, other) => one - other);
   run.times = Float64Array.from(events, (event) => event.t);
   return run;
 }
