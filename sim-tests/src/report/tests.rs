@@ -378,6 +378,12 @@ fn the_verdict_is_in_the_first_line() {
     assert_eq!(stopped(passing()), "Interrupted; all laws held until then", "which is no success");
     assert_eq!(stopped(Summary::default()), "Interrupted before anything was run");
     assert_eq!(stopped(lacking), "3 runs failed");
+    let old = Row { scenario: "pool".into(), regressions: 1, ..Row::default() };
+    assert_eq!(
+        title(&Summary { rows: vec![old], ..Summary::default() }),
+        "All laws held",
+        "of those that were run"
+    );
 }
 
 #[test]
@@ -465,6 +471,7 @@ fn a_page_is_bounded_whatever_the_sweep_was() {
     assert!(page.len() < 20 << 20, "{} bytes", page.len());
     let carried: Summary = serde_json::from_value(embedded(&page, "summary")).unwrap();
     let (first, last) = (&carried.broken[0].run, &carried.broken[Summary::BROKEN_MAX - 1].run);
+    assert!(carried.broken[1].run.outcome.verdict.to_string().len() < 9_000);
     assert_eq!(first.trace.len(), Shown::EVENTS_MAX);
     assert_eq!(last.trace.len(), EVENTS_MIN);
     let of_last = &summary.broken[Summary::BROKEN_MAX - 1].run.trace;

@@ -110,8 +110,11 @@ mod tests {
 
     #[test]
     fn text_is_never_markup() {
-        let shown = Text("</script><b a='\"'>&\u{1b}[31m\u{202e}").to_string();
-        assert_eq!(shown, "&lt;/script&gt;&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}[31m\u{fffd}");
+        let shown = Text("</script><b a='\"'>&\u{1b}[31m\u{202e}\u{61c}\u{200f}").to_string();
+        assert_eq!(
+            shown,
+            "&lt;/script&gt;&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}"
+        );
     }
 
     #[test]
