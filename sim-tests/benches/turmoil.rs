@@ -151,7 +151,8 @@ fn stormy(seed: u64) -> u64 {
 
 fn scenario(seed: u64, kinds: &'static [FaultKind]) -> u64 {
     let asking = Asking { kinds, replies: Replies::default() };
-    let outcome = engine::run(&asking, &Options { tick: TICK, ..Options::new(Engine::Turmoil, seed) }).outcome;
+    let outcome =
+        engine::run(&asking, &Options { tick: TICK, ..Options::new(Engine::Turmoil, seed) }).outcome;
     assert!(outcome.verdict.is_pass(), "{}", outcome.verdict);
     asking.replies.load(Ordering::Relaxed)
 }
