@@ -14,7 +14,7 @@ use seaworthy_core::rt::Rng;
 use crate::{
     digest::Digest,
     engine::Engine,
-    event::{Event, What},
+    event::{Event, Trace, What},
     fault::{FaultKind, Schedule},
     outcome::Verdict,
     weather::Weather,
@@ -44,7 +44,7 @@ struct Shared {
 struct Log {
     digest: Digest,
     events: u64,
-    trace: Option<Vec<Event>>,
+    trace: Trace,
     points: BTreeMap<&'static str, u64>,
     effects: BTreeMap<FaultKind, u64>,
     options: BTreeMap<String, String>,
@@ -64,15 +64,16 @@ pub(crate) struct Remains {
 }
 
 impl Sim {
-    pub(crate) fn new(seed: u64, engine: Engine, points: &'static [&'static str], trace: bool) -> Self {
-        let log = Log { trace: trace.then(Vec::new), ..Log::default() };
+    pub(crate) fn new(seed: u64, engine: Engine, points: &'static [&'static str], trace: Trace) -> Self {
+        let traces = !matches!(trace, Trace::Off);
+        let log = Log { trace, ..Log::default() };
         Self(Arc::new(Shared {
             seed,
             engine,
             rng: Rng::from_seed(seed).fork("scenario", 0),
             clock: OnceLock::new(),
             points,
-            traces: trace,
+            traces,
             log: Mutex::new(log),
             schedule: OnceLock::new(),
             weather: Weather::default(),
@@ -258,10 +259,14 @@ impl Sim {
         let now = self.now();
         let mut log = self.0.log.lock();
         log.digest.advance(now);
+        let trace = match std::mem::take(&mut log.trace) {
+            Trace::Kept(events) => events,
+            Trace::Off | Trace::Told(_) => Vec::new(),
+        };
         Remains {
             digest: log.digest.clone(),
             events: log.events,
-            trace: log.trace.take().unwrap_or_default(),
+            trace,
             points: log.points.clone(),
             effects: log.effects.clone(),
             options: log.options.clone(),
@@ -279,8 +284,11 @@ impl Log {
     }
 
     fn keep(&mut self, now: Duration, host: &str, what: impl FnOnce() -> What) {
-        if let Some(trace) = &mut self.trace {
-            trace.push(Event { at_ns: now.as_nanos() as u64, host: host.to_owned(), what: what() });
+        let event = || Event { at_ns: now.as_nanos() as u64, host: host.to_owned(), what: what() };
+        match &mut self.trace {
+            Trace::Off => {}
+            Trace::Kept(events) => events.push(event()),
+            Trace::Told(tell) => tell(&event()),
         }
     }
 }
