@@ -2,7 +2,10 @@ use std::{
     collections::BTreeMap,
     fmt::{self, Write as _},
     pin::pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,6 +41,9 @@ struct Shared {
     schedule: OnceLock<Schedule>,
     weather: Weather,
     changed: Signal,
+    /// The time when it was looked at last, in nanoseconds.
+    looked: AtomicU64,
+    is_in_task: AtomicBool,
 }
 
 #[derive(Default)]
@@ -78,6 +84,8 @@ impl Sim {
             schedule: OnceLock::new(),
             weather: Weather::default(),
             changed: Signal::new(),
+            looked: AtomicU64::new(0),
+            is_in_task: AtomicBool::new(false),
         }))
     }
 
@@ -98,7 +106,23 @@ impl Sim {
 
     /// The simulated time since the start.
     pub fn now(&self) -> Duration {
-        self.0.clock.get().map_or(Duration::ZERO, |clock| clock())
+        let now = self.0.clock.get().map_or(Duration::ZERO, |clock| clock());
+        self.0.looked.store(now.as_nanos() as u64, Ordering::Relaxed);
+        now
+    }
+
+    /// The simulated time for whoever asks the system for it. Outside of hosts' tasks it is when it was looked at last: there
+    /// it is tokio who asks, twice for each turn of a host, for figures of its own that nobody reads.
+    pub(crate) fn system_now(&self) -> Duration {
+        if self.0.is_in_task.load(Ordering::Relaxed) {
+            return self.now();
+        }
+        Duration::from_nanos(self.0.looked.load(Ordering::Relaxed))
+    }
+
+    /// A task of a host has its turn until what is returned is dropped.
+    pub(crate) fn enter_task(&self) -> InTask<'_> {
+        InTask { sim: self, was_in_task: self.0.is_in_task.swap(true, Ordering::Relaxed) }
     }
 
     pub(crate) fn set_clock(&self, clock: impl Fn() -> Duration + Send + Sync + 'static) {
@@ -272,6 +296,18 @@ impl Sim {
             options: log.options.clone(),
             failure: log.failure.take(),
         }
+    }
+}
+
+/// The length of a task's turn.
+pub(crate) struct InTask<'a> {
+    sim: &'a Sim,
+    was_in_task: bool,
+}
+
+impl Drop for InTask<'_> {
+    fn drop(&mut self) {
+        self.sim.0.is_in_task.store(self.was_in_task, Ordering::Relaxed);
     }
 }
 

@@ -123,7 +123,7 @@ fn play(scenario: &dyn Scenario, options: &Options, trace: Trace) -> Run {
     // What does not ask the runtime is answered from the seed all the same.
     let clock = sim.clone();
     let epoch = SystemTime::UNIX_EPOCH + EPOCH;
-    let armed = seaworthy_interpose::arm(options.seed, move || clock.now(), epoch);
+    let armed = seaworthy_interpose::arm(options.seed, move || clock.system_now(), epoch);
     let played = catch_unwind(AssertUnwindSafe(|| {
         scenario.set_up(&mut stage);
         let schedule = options.schedule.clone().unwrap_or_else(|| draw(scenario, &storm, options, &stage));
