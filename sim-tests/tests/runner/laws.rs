@@ -368,6 +368,7 @@ fn a_second_ctrl_c_ends_it_at_once() {
     thread::sleep(Duration::from_millis(50));
     assert!(is_running(runner.id()), "the first asks it to stop");
     kill_process(pid, Signal::INT).unwrap();
+    wait_for("its end", || !is_running(runner.id()));
     assert_eq!(runner.wait().unwrap().code(), Some(130));
     drop(stdout);
 }
