@@ -223,6 +223,22 @@ fn two_panics_are_two_failures() {
         let faults = &broken.run.outcome.schedule.faults;
         assert!(faults.len() == 1 && faults[0].kind == kind, "{text}: {faults:?}");
     }
+    // Of two faults that panic alone, the one that did is left.
+    let folder = tempfile::tempdir().unwrap();
+    let (schedule, json) = (folder.path().join("both.json"), folder.path().join("summary"));
+    let fault = |kind| {
+        format!(r#"{{"at_ms": 1000, "lasts_ms": 5000, "kind": "{kind}", "on": "client", "size": 100}}"#)
+    };
+    std::fs::write(&schedule, format!("[{}, {}]", fault("slow-reply"), fault("panic"))).unwrap();
+    let (schedule, file) = (schedule.display(), json.display());
+    let said = sim(&format!("replay panics-two-ways 1 --schedule {schedule} --shrink --json {file}"));
+    let summary: Summary = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    let outcome = &summary.broken[0].run.outcome;
+    assert!(outcome.verdict.to_string().contains("one way"), "{}", said.stdout);
+    assert_eq!(
+        outcome.schedule.faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(),
+        [FaultKind::Panic]
+    );
 }
 
 fn an_answer_that_another_might_have_written_is_none() {
