@@ -16,6 +16,8 @@
 mod config;
 mod drop_points;
 mod executor;
+#[cfg(feature = "http")]
+pub mod http;
 mod net;
 mod report;
 mod runtime;

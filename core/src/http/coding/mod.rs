@@ -1,0 +1,1 @@
+//! Content codings: what was gzip, brotli, zstd or deflate on the way.

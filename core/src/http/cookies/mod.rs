@@ -1,0 +1,1 @@
+//! Cookies, as RFC 6265 has them.

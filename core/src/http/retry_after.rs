@@ -1,0 +1,1 @@
+//! `Retry-After`, in seconds or as a date.

@@ -1,0 +1,1 @@
+//! Bytes to text, by the charset the other side names.
