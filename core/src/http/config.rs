@@ -1,0 +1,241 @@
+use std::time::Duration;
+
+use ::http::{HeaderName, HeaderValue};
+use url::Url;
+
+use super::{TlsConfig, redirect};
+use crate::{
+    ConfigError,
+    limit::Quota,
+    resilience::{breaker, budget},
+    time::Backoff,
+};
+
+/// How a [`Client`](super::Client) works. Checked once, when the client is made.
+///
+/// For every optional duration `None` means unlimited.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct Config {
+    /// What relative URLs are relative to: `https://api.example.org/v1/`. Default: none.
+    pub base_url: Option<String>,
+    /// Headers of every request that does not set them itself, as pairs of name and value. Default: none.
+    pub headers: Vec<(String, String)>,
+    /// The `User-Agent`. Default: `seaworthy/` and the version.
+    pub user_agent: Option<String>,
+    /// How long each part of a request may take.
+    pub timeouts: Timeouts,
+    /// When a request is sent again.
+    pub retry: Retry,
+    /// Which redirects are followed. Default: ten.
+    pub redirects: redirect::Policy,
+    /// Headers that carry secrets beside `Authorization` and cookies: they do not go along to another host. Default:
+    /// `X-Api-Key` and `X-Auth-Token`.
+    pub secret_headers: Vec<String>,
+    /// How many requests go out in which time, to all hosts together; whoever comes too early waits. Default: no limit.
+    pub quota: Option<Quota>,
+    /// The same for each host. Default: no limit.
+    pub host_quota: Option<Quota>,
+    /// When a host that fails is left alone for a while. Default: never.
+    pub breaker: Option<breaker::Config>,
+    /// How many connections there are at most to all hosts together, 1 to 1,000,000. Default: 1,000.
+    pub connections_max: usize,
+    /// How many connections there are at most to each host, 1 to 1,000,000. Default: 100.
+    pub connections_per_host_max: usize,
+    /// How many requests may wait for a connection to a host, at least 1. Default: 10,000.
+    pub waiters_per_host_max: usize,
+    /// For how many hosts connections, budgets and breakers are kept, at least 1; those without connections make room for
+    /// others. Default: 10,000.
+    pub hosts_max: usize,
+    /// How long a connection is kept that nobody uses. Default: 60 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub idle_timeout: Option<Duration>,
+    /// How often a connection is used; 0 is as often as one likes. Default: 0.
+    pub requests_per_connection_max: u64,
+    /// How long the addresses of a name are kept. Default: 60 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
+    pub dns_ttl: Duration,
+    /// How long the head of a reply may be, 8 KiB to 16 MiB. Default: 64 KiB.
+    pub head_bytes_max: usize,
+    /// How many headers a reply may have, 1 to 10,000. Default: 200.
+    pub headers_max: usize,
+    /// How long a body may be that is read as a whole, or that was coded (gzip and the like), after decoding: a small reply may
+    /// unfold to very much. Bodies that were not coded and are read as streams are not bounded. Default: 64 MiB.
+    pub body_bytes_max: u64,
+    /// How much of a body that was not read to its end is read and thrown away, to keep its connection. Default: 64 KiB.
+    pub drain_bytes_max: u64,
+    /// Whether coded bodies are asked for and decoded: gzip, brotli, zstd, deflate. Default: yes.
+    pub decode: bool,
+    /// Whom to trust.
+    pub tls: TlsConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            base_url: None,
+            headers: Vec::new(),
+            user_agent: Some(concat!("seaworthy/", env!("CARGO_PKG_VERSION")).to_owned()),
+            timeouts: Timeouts::default(),
+            retry: Retry::default(),
+            redirects: redirect::Policy::default(),
+            secret_headers: vec!["x-api-key".to_owned(), "x-auth-token".to_owned()],
+            quota: None,
+            host_quota: None,
+            breaker: None,
+            connections_max: 1000,
+            connections_per_host_max: 100,
+            waiters_per_host_max: 10_000,
+            hosts_max: 10_000,
+            idle_timeout: Some(Duration::from_secs(60)),
+            requests_per_connection_max: 0,
+            dns_ttl: Duration::from_secs(60),
+            head_bytes_max: 64 << 10,
+            headers_max: 200,
+            body_bytes_max: 64 << 20,
+            drain_bytes_max: 64 << 10,
+            decode: true,
+            tls: TlsConfig::default(),
+        }
+    }
+}
+
+/// How long each part of a request may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct Timeouts {
+    /// All of it: every attempt, pause and redirect, and the body. Default: 30 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub total: Option<Duration>,
+    /// The wait for a connection that others hold. Default: none of its own.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub queue: Option<Duration>,
+    /// The lookup of the host's name. Default: 5 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub dns: Option<Duration>,
+    /// The connect, to all addresses of the host. Default: 10 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub connect: Option<Duration>,
+    /// The handshake of TLS. Default: 10 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub tls: Option<Duration>,
+    /// From the begin of sending to the end of the reply's head, for each attempt. Default: none of its own.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub first_byte: Option<Duration>,
+    /// Between two pieces of the reply's body. Default: 15 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub between_bytes: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        Self {
+            total: seconds(30),
+            queue: None,
+            dns: seconds(5),
+            connect: seconds(10),
+            tls: seconds(10),
+            first_byte: None,
+            between_bytes: seconds(15),
+        }
+    }
+}
+
+/// When a request is sent again.
+///
+/// What was certainly not sent is sent again, whatever it is. What may have been carried out is sent again only if to
+/// do it twice is to do it once (RFC 9110, section 9.2.2): GET, HEAD, OPTIONS, TRACE, PUT, DELETE, and whatever has an
+/// `Idempotency-Key`. A body that is made while it is sent is not sent again.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct Retry {
+    /// How many attempts are made at most for each hop, the first one included; 1 switches retries off. Default: 3.
+    pub attempts_max: u32,
+    /// The pauses between attempts. Default: 100 ms, doubled each time up to 10 s, with full jitter.
+    pub backoff: Backoff,
+    /// The longest pause a `Retry-After` may ask for. Whoever asks for more is not asked again. Default: 30 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
+    pub retry_after_max: Duration,
+    /// Which answers are worth another attempt. Default: 429, 502, 503, 504.
+    pub statuses: Vec<u16>,
+    /// How many retries there may be to each host, whatever its callers would like. Default: that of
+    /// [`budget::Config`]: one in ten requests, 100 at once.
+    pub budget: budget::Config,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts_max: 3,
+            backoff: Backoff::default(),
+            retry_after_max: Duration::from_secs(30),
+            statuses: vec![429, 502, 503, 504],
+            budget: budget::Config::default(),
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let counts = [
+            ("http::Config::connections_max", self.connections_max),
+            ("http::Config::connections_per_host_max", self.connections_per_host_max),
+            ("http::Config::hosts_max", self.hosts_max),
+            ("http::Config::waiters_per_host_max", self.waiters_per_host_max),
+        ];
+        for (field, value) in counts {
+            if !(1..=1_000_000).contains(&value) {
+                return Err(ConfigError::new(field, value, "1 to 1000000"));
+            }
+        }
+        let (head, headers) = (self.head_bytes_max, self.headers_max);
+        if !(8 << 10..=16 << 20).contains(&head) {
+            return Err(ConfigError::new("http::Config::head_bytes_max", head, "8192 to 16777216"));
+        }
+        if !(1..=10_000).contains(&headers) {
+            return Err(ConfigError::new("http::Config::headers_max", headers, "1 to 10000"));
+        }
+        let out = self.retry.statuses.iter().find(|status| !(100..=999).contains(*status));
+        if let Some(status) = out {
+            return Err(ConfigError::new("http::Retry::statuses", status, "100 to 999"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn base(&self) -> Result<Option<Url>, ConfigError> {
+        let Some(text) = &self.base_url else { return Ok(None) };
+        let refused =
+            |why: String| ConfigError::new("http::Config::base_url", format!("`{text}` ({why})"), "an http or https URL");
+        let url = Url::parse(text).map_err(|error| refused(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(refused("another scheme".to_owned()));
+        }
+        Ok(Some(url))
+    }
+
+    pub(super) fn default_headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
+        let agent = self.user_agent.iter().map(|agent| ("user-agent", agent.as_str()));
+        let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        agent.chain(own).map(|(name, value)| header(name, value)).collect()
+    }
+
+    pub(super) fn secrets(&self) -> Result<Vec<HeaderName>, ConfigError> {
+        let name = |name: &String| {
+            HeaderName::try_from(name.as_str())
+                .map_err(|_| ConfigError::new("http::Config::secret_headers", format!("`{name}`"), "names of headers"))
+        };
+        self.secret_headers.iter().map(name).collect()
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ConfigError> {
+    let name = HeaderName::try_from(name).map_err(|_| {
+        ConfigError::new("http::Config::headers", format!("`{name}`"), "names without blanks and control characters")
+    })?;
+    let value = HeaderValue::try_from(value).map_err(|_| {
+        let text = format!("a value of `{name}`");
+        ConfigError::new("http::Config::headers", text, "visible text in one line")
+    })?;
+    Ok((name, value))
+}

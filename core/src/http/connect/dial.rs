@@ -1,0 +1,219 @@
+use std::{
+    convert::Infallible,
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use hyper::client::conn::http1;
+
+use super::{Names, Tls};
+use crate::{
+    http::{
+        Timeouts,
+        error::Phase,
+        wire::{H1, Io},
+    },
+    limit::{Bulkhead, Permit},
+    pool::Manager,
+    rt::{BoxConnection, Rt},
+};
+
+/// Makes the connections to one origin.
+pub(in crate::http) struct Dial {
+    pub(in crate::http) common: Arc<Common>,
+    pub(in crate::http) target: Target,
+}
+
+/// What all origins of a client share.
+pub(in crate::http) struct Common {
+    pub(in crate::http) rt: Rt,
+    pub(in crate::http) timeouts: Timeouts,
+    pub(in crate::http) names: Names,
+    pub(in crate::http) tls: Tls,
+    pub(in crate::http) h1: http1::Builder,
+    /// A place for each open connection, to whatever host.
+    pub(in crate::http) places: Bulkhead,
+    /// How many hosts wait for such a place.
+    pub(in crate::http) pressure: AtomicUsize,
+}
+
+/// Where to connect to.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Target {
+    pub(in crate::http) host: Box<str>,
+    pub(in crate::http) port: u16,
+    pub(in crate::http) is_https: bool,
+}
+
+/// What the pool of an origin holds.
+///
+/// A connect that fails goes to the first who waits for it, as a connection that says why: it is that one's attempt that
+/// has failed, and the others' connects are still under way.
+pub(in crate::http) enum Conn {
+    H1(Box<H1>, Made),
+    Failed(Failure),
+    /// Its failure was taken out.
+    Taken,
+}
+
+/// How a connection was made.
+#[derive(Debug)]
+pub(in crate::http) struct Made {
+    pub(in crate::http) times: Times,
+    pub(in crate::http) is_used: bool,
+    pub(in crate::http) peer: Option<crate::rt::Address>,
+    _place: Permit,
+}
+
+/// When it was begun, and how long each part took.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::http) struct Times {
+    pub(in crate::http) begun: Instant,
+    pub(in crate::http) dns: Duration,
+    pub(in crate::http) connect: Duration,
+    pub(in crate::http) tls: Duration,
+}
+
+/// A connect that failed.
+#[derive(Debug)]
+pub(in crate::http) struct Failure {
+    pub(in crate::http) at: Instant,
+    pub(in crate::http) times: Times,
+    pub(in crate::http) phase: Phase,
+    pub(in crate::http) why: Why,
+}
+
+#[derive(Debug)]
+pub(in crate::http) enum Why {
+    Io(io::Error),
+    TimedOut(Duration),
+    Handshake(hyper::Error),
+    NoPlace(String),
+}
+
+impl Manager for Dial {
+    type Connection = Conn;
+    type Error = Infallible;
+
+    async fn connect(&self) -> Result<Conn, Infallible> {
+        let begun = self.common.rt.now();
+        let mut times =
+            Times { begun, dns: Duration::ZERO, connect: Duration::ZERO, tls: Duration::ZERO };
+        Ok(match self.make(&mut times).await {
+            Ok(conn) => conn,
+            Err((phase, why)) => {
+                if matches!(phase, Phase::Connect) {
+                    self.common.names.forget(&self.target.host, self.target.port);
+                }
+                Conn::Failed(Failure { at: self.common.rt.now(), times, phase, why })
+            }
+        })
+    }
+
+    fn is_broken(&self, conn: &mut Conn) -> bool {
+        match conn {
+            // While others wait for a place among all connections, nobody keeps one longer than for a request.
+            Conn::H1(h1, _) => self.common.pressure.load(Ordering::Relaxed) > 0 || !h1.is_ready(),
+            Conn::Failed(_) | Conn::Taken => true,
+        }
+    }
+}
+
+impl Dial {
+    async fn make(&self, times: &mut Times) -> Result<Conn, (Phase, Why)> {
+        let Common { rt, timeouts, h1, .. } = &*self.common;
+        let place = self.place().await?;
+        times.begun = rt.now();
+        let mut last = times.begun;
+        let mut lap = |rt: &Rt| {
+            let now = rt.now();
+            now.saturating_duration_since(std::mem::replace(&mut last, now))
+        };
+        let Target { host, port, is_https } = &self.target;
+        let names = &self.common.names;
+        let found = self.within(Phase::Dns, timeouts.dns, names.lookup(host, *port)).await;
+        times.dns = lap(rt);
+        let addresses = found?;
+        let connecting = rt.connect_any(host, *port, &addresses);
+        let connected = self.within(Phase::Connect, timeouts.connect, connecting).await;
+        times.connect = lap(rt);
+        let mut connection = connected?;
+        let peer = connection.peer_addr().ok();
+        if *is_https {
+            let secured =
+                self.within(Phase::Tls, timeouts.tls, self.common.tls.connect(host, connection)).await;
+            times.tls = lap(rt);
+            connection = secured?;
+        }
+        self.speak(connection, h1, Made { times: *times, is_used: false, peer, _place: place }).await
+    }
+
+    async fn speak(
+        &self,
+        connection: BoxConnection,
+        h1: &http1::Builder,
+        made: Made,
+    ) -> Result<Conn, (Phase, Why)> {
+        let h1 = H1::new(Io::new(connection), h1).await;
+        Ok(Conn::H1(Box::new(h1.map_err(|error| (Phase::Connect, Why::Handshake(error)))?), made))
+    }
+
+    async fn within<T>(
+        &self,
+        phase: Phase,
+        limit: Option<Duration>,
+        future: impl Future<Output = io::Result<T>>,
+    ) -> Result<T, (Phase, Why)> {
+        let ended = match limit {
+            None => Ok(future.await),
+            Some(limit) => self.common.rt.timeout(limit, future).await,
+        };
+        match ended {
+            Ok(ended) => ended.map_err(|error| (phase, Why::Io(error))),
+            Err(elapsed) => Err((phase, Why::TimedOut(elapsed.limit))),
+        }
+    }
+
+    /// A place among all connections of the client.
+    async fn place(&self) -> Result<Permit, (Phase, Why)> {
+        let Common { places, pressure, .. } = &*self.common;
+        if let Ok(permit) = places.try_acquire() {
+            return Ok(permit);
+        }
+        let _pressing = Pressing::start(pressure);
+        let waited = self.within(Phase::Queue, self.common.timeouts.queue, async {
+            Ok(places.acquire().await)
+        });
+        waited.await?.map_err(|error| (Phase::Queue, Why::NoPlace(error.to_string())))
+    }
+}
+
+/// While this is there, connections that come back are closed to make room.
+struct Pressing<'a>(&'a AtomicUsize);
+
+impl<'a> Pressing<'a> {
+    fn start(pressure: &'a AtomicUsize) -> Self {
+        pressure.fetch_add(1, Ordering::Relaxed);
+        Self(pressure)
+    }
+}
+
+impl Drop for Pressing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::H1(..) => "H1",
+            Self::Failed(_) => "Failed",
+            Self::Taken => "Taken",
+        })
+    }
+}

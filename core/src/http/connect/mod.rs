@@ -1,0 +1,11 @@
+//! From the name of a host to a connection: lookup, connect, proxy, TLS, each with a limit of its own.
+
+mod dial;
+mod dns;
+mod tls;
+
+pub use tls::{Config as TlsConfig, Roots};
+
+pub(super) use dial::{Conn, Dial, Failure, Made, Target, Why};
+pub(super) use dns::Names;
+pub(super) use tls::Tls;

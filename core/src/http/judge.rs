@@ -1,0 +1,91 @@
+//! What is worth another attempt, and may have one.
+
+use ::http::{HeaderMap, Method, StatusCode};
+
+use super::{ErrorKind, Phase};
+
+/// What of a request says whether it may be sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Repeatable {
+    /// To carry it out twice is to carry it out once.
+    pub(super) is_idempotent: bool,
+    /// Its body is still there.
+    pub(super) has_body: bool,
+}
+
+impl Repeatable {
+    pub(super) fn of(method: &Method, headers: &HeaderMap, has_body: bool) -> Self {
+        let is_idempotent = method.is_idempotent() || headers.contains_key("idempotency-key");
+        Self { is_idempotent, has_body }
+    }
+
+    /// Whether a request that was answered so may be sent again.
+    pub(super) fn after_status(self, status: StatusCode, statuses: &[u16]) -> bool {
+        self.has_body && self.is_idempotent && statuses.contains(&status.as_u16())
+    }
+
+    /// Whether a request that failed so may be sent again, if it makes sense at all.
+    pub(super) fn after_error(self, kind: &ErrorKind) -> bool {
+        if !self.has_body {
+            return false;
+        }
+        match kind {
+            ErrorKind::Unreachable { .. } => true,
+            ErrorKind::NoReply { is_sent, .. } => !is_sent || self.is_idempotent,
+            ErrorKind::TimedOut { phase, .. } => match phase {
+                Phase::Dns | Phase::Connect | Phase::Proxy | Phase::Tls => true,
+                Phase::FirstByte => self.is_idempotent,
+                // Whoever waited in vain for a connection or a quota would only wait again.
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn no_reply(is_sent: bool) -> ErrorKind {
+        ErrorKind::NoReply { is_sent, source: None }
+    }
+
+    #[test]
+    fn what_may_have_been_carried_out_is_sent_again_only_if_it_is_idempotent() {
+        let mut keyed = HeaderMap::new();
+        keyed.insert("idempotency-key", "a".parse().unwrap());
+        let none = HeaderMap::new();
+        for (method, headers, is_idempotent) in [
+            (Method::GET, &none, true),
+            (Method::HEAD, &none, true),
+            (Method::PUT, &none, true),
+            (Method::DELETE, &none, true),
+            (Method::OPTIONS, &none, true),
+            (Method::POST, &none, false),
+            (Method::PATCH, &none, false),
+            (Method::CONNECT, &none, false),
+            (Method::from_bytes(b"LOCK").unwrap(), &none, false),
+            (Method::POST, &keyed, true),
+        ] {
+            let repeatable = Repeatable::of(&method, headers, true);
+            assert_eq!(repeatable.after_error(&no_reply(true)), is_idempotent, "{method}");
+            assert!(repeatable.after_error(&no_reply(false)), "{method}");
+            assert_eq!(repeatable.after_status(StatusCode::SERVICE_UNAVAILABLE, &[503]), is_idempotent, "{method}");
+            assert!(!repeatable.after_status(StatusCode::INTERNAL_SERVER_ERROR, &[503]), "{method}");
+            let timeout = |phase| ErrorKind::TimedOut { phase, limit: Duration::ZERO };
+            assert_eq!(repeatable.after_error(&timeout(Phase::FirstByte)), is_idempotent, "{method}");
+            assert!(repeatable.after_error(&timeout(Phase::Connect)), "{method}");
+            assert!(!repeatable.after_error(&timeout(Phase::Queue)), "{method}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_gone_is_not_sent_again() {
+        let gone = Repeatable::of(&Method::PUT, &HeaderMap::new(), false);
+        assert!(!gone.after_error(&no_reply(true)) && !gone.after_error(&no_reply(false)));
+        assert!(!gone.after_status(StatusCode::SERVICE_UNAVAILABLE, &[503]));
+    }
+}

@@ -1,0 +1,93 @@
+//! A connection of the seam as hyper wants it. It counts what was written, so that one can tell whether a request can
+//! have reached anybody.
+#![expect(
+    unsafe_code,
+    reason = "both sides can read into uninitialised memory; zeroing it would cost more than this bridge"
+)]
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use futures::io::AsyncWrite;
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use crate::rt::{BoxConnection, Connection, ReadBuf};
+
+/// What hyper reads from and writes to.
+pub(in crate::http) struct Io {
+    connection: BoxConnection,
+    written: Arc<AtomicU64>,
+}
+
+impl Io {
+    pub(in crate::http) fn new(connection: BoxConnection) -> Self {
+        Self { connection, written: Arc::default() }
+    }
+
+    /// How many bytes were written so far, for who looks on from outside.
+    pub(in crate::http) fn written(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.written)
+    }
+
+    fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(n)) = &written {
+            self.written.fetch_add(*n as u64, Ordering::Relaxed);
+        }
+        written
+    }
+}
+
+impl Read for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // SAFETY: `ReadBuf` writes initialised bytes only.
+        let memory = unsafe { cursor.as_mut() };
+        let start = memory.as_ptr();
+        let mut buf = ReadBuf::uninit(memory);
+        ready!(Pin::new(&mut *self.connection).poll_read_into(cx, &mut buf))?;
+        // A reader may have put another buffer in its place; its bytes would not be in ours.
+        assert!(std::ptr::eq(buf.filled().as_ptr(), start.cast()), "the reader swapped its buffer");
+        let filled = buf.filled().len();
+        // SAFETY: `ReadBuf` counts as filled only what was initialised, and it stands at the cursor's start.
+        unsafe { cursor.advance(filled) };
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.connection).poll_write(cx, bytes);
+        self.count(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.connection.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.connection).poll_write_vectored(cx, slices);
+        self.count(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_close(cx)
+    }
+}

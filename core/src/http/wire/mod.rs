@@ -1,0 +1,22 @@
+//! One request and its reply on one connection.
+
+mod h1;
+mod incoming;
+mod io;
+mod outgoing;
+
+pub(super) use h1::H1;
+pub(super) use incoming::{BodyFailure, Incoming};
+pub(super) use io::Io;
+pub(super) use outgoing::{BoxBody, Outgoing};
+
+/// Why there is no reply.
+#[derive(Debug)]
+pub(super) struct NoReply {
+    /// What hyper says. None if its connection has ended without a word.
+    pub(super) source: Option<hyper::Error>,
+    /// Whether something of the request may have reached the other side.
+    pub(super) sent: bool,
+    /// The request, if nothing of it was taken.
+    pub(super) request: Option<Box<::http::Request<Outgoing>>>,
+}
