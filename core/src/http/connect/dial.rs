@@ -2,7 +2,7 @@ use std::{
     convert::Infallible,
     fmt, io,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -15,9 +15,10 @@ use crate::{
     http::{
         Timeouts,
         error::Phase,
+        origins::Origins,
         wire::{H1, Io},
     },
-    limit::{Bulkhead, Permit},
+    limit::{Bulkhead, bulkhead::Permit},
     pool::Manager,
     rt::{BoxConnection, Rt},
 };
@@ -39,6 +40,8 @@ pub(in crate::http) struct Common {
     pub(in crate::http) places: Bulkhead,
     /// How many hosts wait for such a place.
     pub(in crate::http) pressure: AtomicUsize,
+    /// Where there may be connections that nobody uses.
+    pub(in crate::http) origins: Weak<Origins>,
 }
 
 /// Where to connect to.
@@ -185,6 +188,9 @@ impl Dial {
             return Ok(permit);
         }
         let _pressing = Pressing::start(pressure);
+        if let Some(origins) = self.common.origins.upgrade() {
+            origins.close_one_idle();
+        }
         let waited = self.within(Phase::Queue, self.common.timeouts.queue, async {
             Ok(places.acquire().await)
         });

@@ -6,6 +6,6 @@ mod tls;
 
 pub use tls::{Config as TlsConfig, Roots};
 
-pub(super) use dial::{Conn, Dial, Failure, Made, Target, Why};
+pub(super) use dial::{Common, Conn, Dial, Failure, Target, Times, Why};
 pub(super) use dns::Names;
 pub(super) use tls::Tls;

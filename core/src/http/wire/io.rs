@@ -18,7 +18,7 @@ use std::{
 use futures::io::AsyncWrite;
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use crate::rt::{BoxConnection, Connection, ReadBuf};
+use crate::rt::{BoxConnection, ReadBuf};
 
 /// What hyper reads from and writes to.
 pub(in crate::http) struct Io {

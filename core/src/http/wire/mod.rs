@@ -6,7 +6,7 @@ mod io;
 mod outgoing;
 
 pub(super) use h1::H1;
-pub(super) use incoming::{BodyFailure, Incoming};
+pub(super) use incoming::{BodyFailure, Incoming, Limits};
 pub(super) use io::Io;
 pub(super) use outgoing::{BoxBody, Outgoing};
 

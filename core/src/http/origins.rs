@@ -1,0 +1,170 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak, atomic::AtomicU64},
+};
+
+use ::http::HeaderValue;
+use parking_lot::Mutex;
+use url::{Position, Url};
+
+use super::{
+    Config, Error, ErrorKind,
+    connect::{Common, Dial, Target},
+};
+use crate::{
+    limit::RateLimiter,
+    pool::{self, Pool},
+    resilience::{Budget, CircuitBreaker},
+};
+
+/// A scheme, host and port, with all that is kept for it.
+pub(super) struct Origin {
+    pub(super) pool: Pool<Dial>,
+    pub(super) budget: Budget,
+    pub(super) breaker: Option<CircuitBreaker>,
+    pub(super) quota: Option<RateLimiter>,
+    /// What goes into the `Host` header.
+    pub(super) host: HeaderValue,
+    /// How many requests were sent to it.
+    pub(super) requests: AtomicU64,
+}
+
+/// The origins of a client, bounded.
+pub(super) struct Origins {
+    common: Arc<Common>,
+    config: Config,
+    origins: Mutex<BTreeMap<Box<str>, Arc<Origin>>>,
+}
+
+impl Origins {
+    pub(super) fn new(common: Common, config: Config) -> Arc<Self> {
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let common = Common { origins: this.clone(), ..common };
+            Self { common: Arc::new(common), config, origins: Mutex::default() }
+        })
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The origin of `url`, made now if there is none.
+    pub(super) fn of(&self, url: &Url) -> Result<Arc<Origin>, Error> {
+        // URLs come here without user and password, so this is scheme, host and port.
+        let key = &url[..Position::BeforePath];
+        if let Some(origin) = self.origins.lock().get(key) {
+            return Ok(Arc::clone(origin));
+        }
+        let origin = Arc::new(self.make(url)?);
+        let mut gone = Vec::new();
+        let mut origins = self.origins.lock();
+        if origins.len() >= self.config.hosts_max {
+            make_room(&mut origins, &mut gone);
+        }
+        if origins.len() >= self.config.hosts_max {
+            drop(origins);
+            return Err(Error::new(ErrorKind::Refused {
+                what: format!(
+                    "there are requests to {} hosts already, as many as may be; wait, or raise `hosts_max`",
+                    self.config.hosts_max
+                ),
+                retry_after: None,
+            }));
+        }
+        // Another may have been quicker.
+        let origin = Arc::clone(origins.entry(key.into()).or_insert(origin));
+        drop(origins);
+        drop(gone);
+        Ok(origin)
+    }
+
+    fn make(&self, url: &Url) -> Result<Origin, Error> {
+        let Config {
+            connections_per_host_max,
+            waiters_per_host_max,
+            idle_timeout,
+            requests_per_connection_max,
+            retry,
+            breaker,
+            host_quota,
+            ..
+        } = &self.config;
+        let invalid = |what: String| Error::invalid(what);
+        let host = url.host_str().ok_or_else(|| invalid(format!("`{url}` names no host")))?;
+        let target = Target {
+            host: host.trim_start_matches('[').trim_end_matches(']').into(),
+            port: url.port_or_known_default().ok_or_else(|| invalid(format!("`{url}` names no port")))?,
+            is_https: url.scheme() == "https",
+        };
+        let rt = &self.common.rt;
+        let dial = Dial { common: Arc::clone(&self.common), target };
+        let config = pool::Config {
+            max: *connections_per_host_max,
+            acquire_timeout: None,
+            // The parts of a connect have limits of their own.
+            connect_timeout: None,
+            connect_concurrency: *connections_per_host_max,
+            check: pool::Check::Never,
+            idle_timeout: *idle_timeout,
+            lifetime_max: None,
+            uses_max: *requests_per_connection_max,
+            waiters_max: *waiters_per_host_max,
+            ..pool::Config::default()
+        };
+        // All of them were checked when the client was made.
+        let refused = |error: crate::ConfigError| invalid(error.to_string());
+        let host = HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort]);
+        Ok(Origin {
+            pool: Pool::new(rt, dial, config).map_err(refused)?,
+            budget: Budget::new(rt, retry.budget).map_err(refused)?,
+            breaker: match breaker {
+                None => None,
+                Some(config) => {
+                    let name = url[..Position::BeforePath].to_owned();
+                    Some(CircuitBreaker::new(rt, name, config.clone()).map_err(refused)?)
+                }
+            },
+            quota: match host_quota {
+                None => None,
+                Some(quota) => Some(RateLimiter::new(rt, *quota).map_err(refused)?),
+            },
+            host: host.map_err(|_| invalid(format!("the host of `{url}` cannot be sent")))?,
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// Closes one connection that nobody uses, to make room for another host's.
+    pub(super) fn close_one_idle(&self) {
+        let origins: Vec<_> = self.origins.lock().values().map(Arc::clone).collect();
+        for origin in origins {
+            if origin.pool.stats().idle == 0 {
+                continue;
+            }
+            let mut has_closed = false;
+            origin.pool.retain(|_, _| std::mem::replace(&mut has_closed, true));
+            if has_closed {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<(Box<str>, Arc<Origin>)> {
+        self.origins.lock().iter().map(|(name, origin)| (name.clone(), Arc::clone(origin))).collect()
+    }
+}
+
+/// Forgets the origins that nobody uses and that have no connections; if there are none, one whose connections are idle.
+fn make_room(origins: &mut BTreeMap<Box<str>, Arc<Origin>>, gone: &mut Vec<Arc<Origin>>) {
+    let is_unused = |origin: &Arc<Origin>, idle_max: usize| {
+        let stats = origin.pool.stats();
+        Arc::strong_count(origin) == 1 && stats.in_use + stats.connecting == 0 && stats.idle <= idle_max
+    };
+    let empty = origins.extract_if(.., |_, origin| is_unused(origin, 0));
+    gone.extend(empty.map(|(_, origin)| origin));
+    if gone.is_empty() {
+        let idle = origins.iter().find(|(_, origin)| is_unused(origin, usize::MAX));
+        if let Some(name) = idle.map(|(name, _)| name.clone()) {
+            gone.extend(origins.remove(&name));
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! How a request is sent: hop by hop, attempt by attempt.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use ::http::{
+    HeaderMap, HeaderValue, Method, StatusCode, Uri,
+    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, RANGE},
+};
+use url::{Position, Url};
+
+use super::{
+    Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings,
+    coding,
+    connect::{Conn, Dial, Failure, Times, Why},
+    judge::Repeatable,
+    origins::Origin,
+    redirect::{self, Hop},
+    request::Options,
+    response::Reading,
+    retry_after::retry_after,
+    wire::{Incoming, Limits, NoReply, Outgoing},
+};
+use crate::{
+    pool::Lease,
+    resilience::retry::{Machine, Next, Verdict},
+    rt::Rt,
+};
+
+/// How long it may take until all is over.
+struct Patience<'a> {
+    rt: &'a Rt,
+    total: Option<(Instant, Duration)>,
+}
+
+/// A limit was over: the one of a phase, or that of all.
+struct Over(Duration);
+
+impl<'a> Patience<'a> {
+    fn new(rt: &'a Rt, started: Instant, options: &Options, default: Option<Duration>) -> Self {
+        let limit = options.timeout.or(default);
+        let own = limit.and_then(|limit| Some((started.checked_add(limit)?, limit)));
+        let deadline = options.deadline.as_ref();
+        let outer = deadline.map(|deadline| (deadline.at(), deadline.at().saturating_duration_since(started)));
+        Self { rt, total: own.into_iter().chain(outer).min() }
+    }
+
+    fn end(&self) -> Option<Instant> {
+        self.total.map(|(end, _)| end)
+    }
+
+    /// Runs `future` until the end, and for no longer than `limit`. Ready at once, it costs no timer.
+    async fn within<F: Future>(&self, limit: Option<Duration>, future: F) -> Result<F::Output, Over> {
+        let mut future = pin!(future);
+        let mut timer = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(value) = future.as_mut().poll(cx) {
+                return Poll::Ready(Ok(value));
+            }
+            if limit.is_none() && self.total.is_none() {
+                return Poll::Pending;
+            }
+            let (at, limit, timer) = timer.get_or_insert_with(|| {
+                let own = limit.map(|limit| (self.rt.instant_after(limit), limit));
+                let (at, limit) = own.into_iter().chain(self.total).min().expect("one of them is set");
+                (at, limit, self.rt.sleep_until(at))
+            });
+            let _ = at;
+            std::pin::Pin::new(timer).poll(cx).map(|()| Err(Over(*limit)))
+        })
+        .await
+    }
+}
+
+/// The head of a reply, and its body on the way.
+struct Head {
+    parts: ::http::response::Parts,
+    body: Incoming,
+}
+
+/// One hop of a request: what is sent to one URL.
+struct Course<'a> {
+    client: &'a Client,
+    patience: Patience<'a>,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Body,
+    options: Options,
+    /// Whether coded bodies were asked for by us.
+    decodes: bool,
+    report: Report,
+}
+
+impl Client {
+    /// Sends a request and waits for the head of the reply, through redirects and retries.
+    pub(super) async fn run(&self, request: Request) -> Result<Response, Error> {
+        let Request { method, mut url, mut headers, body, options } = request;
+        let inner = &*self.inner;
+        let started = inner.rt.now();
+        if !matches!(url.scheme(), "http" | "https") {
+            let what = format!("the scheme `{}` is not spoken; use http or https", url.scheme());
+            return Err(Error::invalid(what).at(&method, &url));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            take_credentials(&mut url, &mut headers);
+        }
+        for (name, value) in &inner.headers {
+            if !headers.contains_key(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        if !headers.contains_key(ACCEPT) {
+            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        // A part of a coded body cannot be decoded.
+        let decodes =
+            inner.origins.config().decode && !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE);
+        if decodes {
+            headers.insert(ACCEPT_ENCODING, coding::accept_encoding());
+        }
+        let patience = Patience::new(&inner.rt, started, &options, inner.origins.config().timeouts.total);
+        let report = Report::default();
+        let mut course = Course { client: self, patience, method, url, headers, body, options, decodes, report };
+        match course.run(started).await {
+            Ok(head) => course.into_response(head),
+            Err(error) => Err(error.at(&course.method, &course.url).reported(course.report)),
+        }
+    }
+}
+
+/// A user and a password in a URL are what `Authorization` says, and nothing that is shown or compared.
+fn take_credentials(url: &mut Url, headers: &mut HeaderMap) {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    let mut pair = decode(url.username());
+    pair.push(b':');
+    pair.extend(decode(url.password().unwrap_or_default()));
+    if !headers.contains_key(AUTHORIZATION)
+        && let Ok(mut value) = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+    {
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    // Neither fails for a URL that has a host, and http has one.
+    let _ = url.set_password(None);
+    let _ = url.set_username("");
+}
+
+impl Course<'_> {
+    async fn run(&mut self, started: Instant) -> Result<Head, Error> {
+        let inner = &*self.client.inner;
+        let mut before: Vec<Url> = Vec::new();
+        let mut started = started;
+        loop {
+            let origin = inner.origins.of(&self.url)?;
+            let head = self.hop(&origin, started).await?;
+            if !head.parts.status.is_redirection() {
+                return Ok(head);
+            }
+            let hop = Hop {
+                method: &self.method,
+                url: &self.url,
+                before: &before,
+                body: self.body.kind(),
+                status: head.parts.status,
+                headers: &head.parts.headers,
+            };
+            let next = inner.origins.config().redirects.next(&hop);
+            let follow = match next.map_err(|source| Error::new(ErrorKind::Redirect { source }))? {
+                redirect::Next::Follow(follow) => follow,
+                redirect::Next::Stay => return Ok(head),
+            };
+            drop(head);
+            follow.prepare(&mut self.headers, &inner.secrets);
+            if !follow.keep_body {
+                self.body = Body::empty();
+            }
+            self.method = follow.method;
+            before.push(std::mem::replace(&mut self.url, follow.url));
+            self.report.redirects += 1;
+            started = inner.rt.now();
+        }
+    }
+
+    /// Sends it to one URL, as often as it takes and may.
+    async fn hop(&mut self, origin: &Arc<Origin>, started: Instant) -> Result<Head, Error> {
+        let inner = &*self.client.inner;
+        let call = origin.budget.begin();
+        origin.requests.fetch_add(1, Ordering::Relaxed);
+        let mut ended = self.attempt(origin, 1, started).await;
+        // Nothing of what follows is made for a request that succeeds at once.
+        if let Ok(head) = &ended
+            && !inner.origins.config().retry.statuses.contains(&head.parts.status.as_u16())
+        {
+            return ended.map_err(Error::new);
+        }
+        let mut config = inner.retry.clone();
+        config.attempts_max = self.options.attempts_max.unwrap_or(config.attempts_max);
+        let mut machine = Machine::new(&config, false);
+        let (mut permit, mut number) = (None, 1);
+        loop {
+            drop(permit.take());
+            let now = inner.rt.now();
+            let verdict = self.verdict(&ended);
+            let fork = || config.backoff.delays(inner.rng.fork("http", inner.retried.fetch_add(1, Ordering::Relaxed)));
+            let pause = match machine.judge(&config, verdict, now, self.patience.end(), fork) {
+                Next::Pause(pause) => pause,
+                Next::Done | Next::Stop(_) => break,
+            };
+            permit = call.try_retry().ok();
+            if permit.is_none() {
+                break;
+            }
+            // Its connection is not held while nobody uses it.
+            drop(ended);
+            if let Some(last) = self.report.attempts.last_mut() {
+                last.pause = Some(pause);
+            }
+            tracing::debug!(name: "seaworthy.http.retry", number, ?pause);
+            inner.rt.sleep(pause).await;
+            machine.begin_next();
+            number += 1;
+            ended = self.attempt(origin, number, inner.rt.now()).await;
+        }
+        ended.map_err(Error::new)
+    }
+
+    fn verdict(&self, ended: &Result<Head, ErrorKind>) -> Verdict {
+        let inner = &*self.client.inner;
+        let repeatable = Repeatable::of(&self.method, &self.headers, self.body.is_there());
+        match ended {
+            Ok(Head { parts, .. }) => {
+                let statuses = &inner.origins.config().retry.statuses;
+                if !repeatable.after_status(parts.status, statuses) {
+                    return Verdict::Done;
+                }
+                retry_after(&parts.headers, inner.rt.wall_clock()).map_or(Verdict::Retry, Verdict::RetryAfter)
+            }
+            Err(kind) if repeatable.after_error(kind) => Verdict::Retry,
+            Err(ErrorKind::Refused { retry_after: Some(after), .. }) => Verdict::RetryAfter(*after),
+            Err(_) => Verdict::Fail,
+        }
+    }
+
+    /// Sends it once, and notes how that went.
+    async fn attempt(&mut self, origin: &Arc<Origin>, number: u32, started: Instant) -> Result<Head, ErrorKind> {
+        let mut attempt = Attempt {
+            hop: self.report.redirects,
+            number,
+            started,
+            timings: Timings::default(),
+            is_reused: false,
+            peer: None,
+            version: None,
+            ending: Ending::Failed(Phase::Queue),
+            pause: None,
+        };
+        let tried = self.try_once(origin, &mut attempt).await;
+        let ended = match &tried {
+            Ok((_, now)) => *now,
+            Err(_) => self.patience.rt.now(),
+        };
+        attempt.timings.total = ended.saturating_duration_since(started);
+        attempt.ending = match &tried {
+            Ok((head, _)) => Ending::Answered(head.parts.status),
+            Err(kind) => Ending::Failed(phase_of(kind)),
+        };
+        self.report.attempts.push(attempt);
+        tried.map(|(head, _)| head)
+    }
+
+    async fn try_once(
+        &mut self,
+        origin: &Arc<Origin>,
+        attempt: &mut Attempt,
+    ) -> Result<(Head, Instant), ErrorKind> {
+        self.wait_for_quota(origin).await?;
+        let permit = match &origin.breaker {
+            None => None,
+            Some(breaker) => Some(breaker.try_acquire().map_err(|rejected| ErrorKind::Refused {
+                retry_after: rejected.retry_after,
+                what: rejected.to_string(),
+            })?),
+        };
+        let exchanged = self.exchange(origin, attempt).await;
+        if let Some(permit) = permit {
+            match &exchanged {
+                Ok((head, _)) if head.parts.status.is_server_error() => permit.failure(),
+                Ok(_) => permit.success(),
+                // The host has not been asked.
+                Err(ErrorKind::TimedOut { phase: Phase::Queue, .. } | ErrorKind::Refused { .. }) => permit.ignore(),
+                Err(_) => permit.failure(),
+            }
+        }
+        exchanged
+    }
+
+    async fn wait_for_quota(&self, origin: &Origin) -> Result<(), ErrorKind> {
+        for limiter in [&self.client.inner.quota, &origin.quota].into_iter().flatten() {
+            match self.patience.within(None, limiter.acquire(1)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    return Err(ErrorKind::Refused { what: error.to_string(), retry_after: None });
+                }
+                Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::Limit, limit }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends it on a connection. One that turns out to be closed before anything was sent costs no attempt.
+    async fn exchange(
+        &mut self,
+        origin: &Arc<Origin>,
+        attempt: &mut Attempt,
+    ) -> Result<(Head, Instant), ErrorKind> {
+        let config = self.client.inner.origins.config();
+        let rt = self.patience.rt;
+        let mut stale = 0;
+        loop {
+            let (mut lease, sent_at) = self.connection(origin, attempt).await?;
+            let Conn::H1(h1, made) = &mut *lease else { continue };
+            attempt.is_reused = std::mem::replace(&mut made.is_used, true);
+            attempt.peer.clone_from(&made.peer);
+            let request = self.request(origin)?;
+            let exchanged = self.patience.within(config.timeouts.first_byte, h1.exchange(request)).await;
+            let now = rt.now();
+            attempt.timings.first_byte = now.saturating_duration_since(sent_at);
+            match exchanged {
+                Ok(Ok(reply)) => {
+                    let (parts, body) = reply.into_parts();
+                    attempt.version = Some(parts.version);
+                    let limits = Limits {
+                        total: self.patience.total,
+                        between_bytes: config.timeouts.between_bytes,
+                        drain_bytes_max: config.drain_bytes_max,
+                    };
+                    return Ok((Head { parts, body: Incoming::new(rt, body, lease, limits) }, now));
+                }
+                Ok(Err(NoReply { sent: false, request: Some(request), .. })) if attempt.is_reused && stale < STALE_MAX => {
+                    self.body.put_back(request.into_body());
+                    stale += 1;
+                }
+                Ok(Err(NoReply { source, sent, request })) => {
+                    if let Some(request) = request {
+                        self.body.put_back(request.into_body());
+                    }
+                    let source = source.map(|error| Box::new(error) as _);
+                    return Err(ErrorKind::NoReply { is_sent: sent, source });
+                }
+                Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::FirstByte, limit }),
+            }
+        }
+    }
+
+    /// A connection that is fit to send on.
+    async fn connection(
+        &self,
+        origin: &Arc<Origin>,
+        attempt: &mut Attempt,
+    ) -> Result<(Lease<Dial>, Instant), ErrorKind> {
+        let config = self.client.inner.origins.config();
+        loop {
+            let waited = self.patience.within(config.timeouts.queue, origin.pool.get()).await;
+            let mut lease = match waited {
+                Ok(Ok(lease)) => lease,
+                Ok(Err(error)) => return Err(ErrorKind::Refused { what: error.to_string(), retry_after: None }),
+                Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::Queue, limit }),
+            };
+            let now = self.patience.rt.now();
+            match &mut *lease {
+                Conn::H1(h1, made) => {
+                    if !h1.is_ready() {
+                        lease.discard();
+                        continue;
+                    }
+                    let times = (!made.is_used).then_some(made.times);
+                    note(attempt, times, now);
+                    return Ok((lease, now));
+                }
+                Conn::Failed(_) | Conn::Taken => {
+                    let failed = std::mem::replace(&mut *lease, Conn::Taken);
+                    lease.discard();
+                    // One that was begun for somebody who left says nothing of now.
+                    if let Conn::Failed(failure) = failed
+                        && failure.at >= attempt.started
+                    {
+                        note(attempt, Some(failure.times), now);
+                        return Err(unreachable(failure));
+                    }
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, origin: &Origin) -> Result<::http::Request<Outgoing>, ErrorKind> {
+        let target = &self.url[Position::BeforePath..Position::AfterQuery];
+        let uri = Uri::try_from(target)
+            .map_err(|error| ErrorKind::Invalid { what: format!("`{target}` cannot be sent: {error}") })?;
+        let mut request = ::http::Request::new(self.body.outgoing());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        if !headers.contains_key(HOST) {
+            headers.insert(HOST, origin.host.clone());
+        }
+        // A body that is empty is told where one is expected (RFC 9110, section 8.6).
+        let expects_body = matches!(self.method, Method::POST | Method::PUT | Method::PATCH);
+        if expects_body && self.body.is_empty() && !headers.contains_key(CONTENT_LENGTH) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        Ok(request)
+    }
+
+    fn into_response(self, head: Head) -> Result<Response, Error> {
+        let Head { mut parts, body } = head;
+        let body_bytes_max =
+            self.options.body_bytes_max.unwrap_or(self.client.inner.origins.config().body_bytes_max);
+        let has_body = self.method != Method::HEAD
+            && !matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let codings = if self.decodes && has_body { coding::codings(&parts.headers) } else { Ok(None) };
+        let codings = codings.map_err(|error| ErrorKind::Body { source: error.into() });
+        let codings = match codings {
+            Ok(codings) => codings.unwrap_or_default(),
+            Err(kind) => return Err(Error::new(kind).at(&self.method, &self.url).reported(self.report)),
+        };
+        if !codings.is_empty() {
+            parts.headers.remove(CONTENT_ENCODING);
+            parts.headers.remove(CONTENT_LENGTH);
+        }
+        Ok(Response {
+            status: parts.status,
+            version: parts.version,
+            headers: parts.headers,
+            method: self.method,
+            url: self.url,
+            body: Reading::new(body, codings, body_bytes_max),
+            body_bytes_max,
+            report: self.report,
+        })
+    }
+}
+
+/// How many connections in a row may turn out to be closed before one gives up.
+const STALE_MAX: u32 = 8;
+
+/// Splits the time until there was a connection.
+fn note(attempt: &mut Attempt, times: Option<Times>, now: Instant) {
+    let waited = now.saturating_duration_since(attempt.started);
+    let timings = &mut attempt.timings;
+    if let Some(times) = times {
+        (timings.dns, timings.connect, timings.tls) = (times.dns, times.connect, times.tls);
+    }
+    // The connect may have been begun for another, before this attempt was.
+    timings.queue = waited.saturating_sub(timings.dns + timings.connect + timings.tls);
+}
+
+fn unreachable(failure: Failure) -> ErrorKind {
+    let Failure { phase, why, .. } = failure;
+    match why {
+        Why::Io(source) => ErrorKind::Unreachable { phase, source: source.into() },
+        Why::Handshake(source) => ErrorKind::Unreachable { phase, source: source.into() },
+        Why::TimedOut(limit) => ErrorKind::TimedOut { phase, limit },
+        Why::NoPlace(what) => ErrorKind::Refused { what, retry_after: None },
+    }
+}
+
+fn phase_of(kind: &ErrorKind) -> Phase {
+    match kind {
+        ErrorKind::TimedOut { phase, .. } | ErrorKind::Unreachable { phase, .. } => *phase,
+        ErrorKind::Refused { .. } => Phase::Limit,
+        ErrorKind::Invalid { .. } => Phase::Building,
+        _ => Phase::FirstByte,
+    }
+}
