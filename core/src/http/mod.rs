@@ -1,9 +1,12 @@
 //! An HTTP client for any runtime.
 
 mod coding;
-mod cookies;
+pub mod cookies;
 mod multipart;
-mod proxy;
-mod redirect;
+pub mod proxy;
+pub mod redirect;
 mod retry_after;
 mod text;
+
+pub use cookies::CookieJar;
+pub use retry_after::retry_after;
