@@ -85,7 +85,7 @@ pub enum RedirectError {
 
 /// A URL without user and password, for errors and logs.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Shown(Url);
+pub struct Shown(Box<Url>);
 
 impl Shown {
     /// Takes them out.
@@ -94,7 +94,7 @@ impl Shown {
         // Fails for a URL that cannot have any.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Self(url)
+        Self(Box::new(url))
     }
 
     /// The URL, without them.

@@ -20,7 +20,7 @@ fn dates_are_read_however_they_are_written() {
         "06 NOVEMBER 2024 8:49:37",
         "2024/nov/6 08:49:37",
         "08:49:37 6th Nov 2024",
-        "08:49:37.123 6 Nov 2024AD",
+        "08:49:37:12 6 Nov 2024AD",
         "Wed,06,Nov,2024,08:49:37",
         "\tWed; 06 Nov 2024  08:49:37 GMT (a fine day)",
         "06 Nov 2024 08:49:37 GMT 07 Dec 2025 01:01:01",
