@@ -7,3 +7,5 @@ mod proxy;
 mod redirect;
 mod retry_after;
 mod text;
+
+pub use multipart::{Form, FormError};
