@@ -11,7 +11,7 @@ use hyper::client::conn::http1;
 use url::Url;
 
 use super::{
-    Config, Error, Request, RequestBuilder, Response,
+    Config, CookieJar, Error, Request, RequestBuilder, Response,
     connect::{Common, Names, Tls},
     origins::Origins,
 };
@@ -40,6 +40,7 @@ pub(super) struct Inner {
     pub(super) quota: Option<RateLimiter>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) secrets: Vec<HeaderName>,
+    pub(super) cookies: Option<CookieJar>,
     base: Option<Url>,
     forms: Rng,
     form_count: AtomicU64,
@@ -93,10 +94,11 @@ impl Client {
             quota: config.quota.map(limiter).transpose()?,
             headers: config.default_headers()?,
             secrets: config.secrets()?,
+            cookies: config.cookies.clone().map(CookieJar::new).transpose()?,
             base: config.base()?,
             forms: rt.rng("http.form"),
             form_count: AtomicU64::new(0),
-            origins: Origins::new(common, config),
+            origins: Origins::new(common, config)?,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -167,6 +169,11 @@ impl Client {
 
     pub(super) fn multipart_rng(&self) -> Rng {
         self.inner.forms.fork("form", self.inner.form_count.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The cookies it keeps, if [`Config::cookies`] says so.
+    pub fn cookies(&self) -> Option<&CookieJar> {
+        self.inner.cookies.as_ref()
     }
 
     /// What it is doing and has done.

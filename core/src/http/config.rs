@@ -3,7 +3,7 @@ use std::time::Duration;
 use ::http::{HeaderName, HeaderValue};
 use url::Url;
 
-use super::{TlsConfig, redirect};
+use super::{TlsConfig, cookies, proxy, redirect};
 use crate::{
     ConfigError,
     limit::Quota,
@@ -66,6 +66,11 @@ pub struct Config {
     pub drain_bytes_max: u64,
     /// Whether coded bodies are asked for and decoded: gzip, brotli, zstd, deflate. Default: yes.
     pub decode: bool,
+    /// Which requests go through a proxy. Default: what the environment says: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and
+    /// `NO_PROXY`, read when the client is made.
+    pub proxy: proxy::Config,
+    /// How cookies are kept and sent back. Default: they are not, so that users of one client do not share a session.
+    pub cookies: Option<cookies::Config>,
     /// Whom to trust.
     pub tls: TlsConfig,
 }
@@ -95,6 +100,8 @@ impl Default for Config {
             body_bytes_max: 64 << 20,
             drain_bytes_max: 64 << 10,
             decode: true,
+            proxy: proxy::Config::default(),
+            cookies: None,
             tls: TlsConfig::default(),
         }
     }

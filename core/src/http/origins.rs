@@ -10,8 +10,10 @@ use url::{Position, Url};
 use super::{
     Config, Error, ErrorKind,
     connect::{Common, Dial, Target},
+    proxy::{Proxies, Proxy},
 };
 use crate::{
+    ConfigError,
     limit::RateLimiter,
     pool::{self, Pool},
     resilience::{Budget, CircuitBreaker},
@@ -23,25 +25,37 @@ pub(super) struct Origin {
     pub(super) budget: Budget,
     pub(super) breaker: Option<CircuitBreaker>,
     pub(super) quota: Option<RateLimiter>,
+    /// The proxy that forwards requests to it, and does not only tunnel.
+    forwarder: Option<Arc<Proxy>>,
     /// What goes into the `Host` header.
     pub(super) host: HeaderValue,
     /// How many requests were sent to it.
     pub(super) requests: AtomicU64,
 }
 
+impl Origin {
+    pub(super) fn forwarder(&self) -> Option<&Proxy> {
+        self.forwarder.as_deref()
+    }
+}
+
 /// The origins of a client, bounded.
 pub(super) struct Origins {
     common: Arc<Common>,
     config: Config,
+    proxies: Proxies,
     origins: Mutex<BTreeMap<Box<str>, Arc<Origin>>>,
 }
 
 impl Origins {
-    pub(super) fn new(common: Common, config: Config) -> Arc<Self> {
-        Arc::new_cyclic(|this: &Weak<Self>| {
+    pub(super) fn new(common: Common, config: Config) -> Result<Arc<Self>, ConfigError> {
+        let proxies = Proxies::new(&config.proxy).map_err(|error| {
+            ConfigError::new("http::Config::proxy", error, "proxies like `http://user:password@host:port`")
+        })?;
+        Ok(Arc::new_cyclic(|this: &Weak<Self>| {
             let common = Common { origins: this.clone(), ..common };
-            Self { common: Arc::new(common), config, origins: Mutex::default() }
-        })
+            Self { common: Arc::new(common), config, proxies, origins: Mutex::default() }
+        }))
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -95,7 +109,9 @@ impl Origins {
             host: host.trim_start_matches('[').trim_end_matches(']').into(),
             port: url.port_or_known_default().ok_or_else(|| invalid(format!("`{url}` names no port")))?,
             is_https: url.scheme() == "https",
+            proxy: self.proxies.of(url),
         };
+        let forwarder = target.proxy.clone().filter(|_| !target.is_https);
         let rt = &self.common.rt;
         let dial = Dial { common: Arc::clone(&self.common), target };
         let config = pool::Config {
@@ -112,7 +128,7 @@ impl Origins {
             ..pool::Config::default()
         };
         // All of them were checked when the client was made.
-        let refused = |error: crate::ConfigError| invalid(error.to_string());
+        let refused = |error: ConfigError| invalid(error.to_string());
         let host = HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort]);
         Ok(Origin {
             pool: Pool::new(rt, dial, config).map_err(refused)?,
@@ -128,6 +144,7 @@ impl Origins {
                 None => None,
                 Some(quota) => Some(RateLimiter::new(rt, *quota).map_err(refused)?),
             },
+            forwarder,
             host: host.map_err(|_| invalid(format!("the host of `{url}` cannot be sent")))?,
             requests: AtomicU64::new(0),
         })

@@ -10,7 +10,10 @@ use std::{
 
 use ::http::{
     HeaderMap, HeaderValue, Method, StatusCode, Uri,
-    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, RANGE},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST,
+        PROXY_AUTHORIZATION, RANGE, SET_COOKIE,
+    },
 };
 use url::{Position, Url};
 
@@ -27,6 +30,7 @@ use super::{
     wire::{Incoming, Limits, NoReply, Outgoing},
 };
 use crate::{
+    limit::RateLimiter,
     pool::Lease,
     resilience::retry::{Machine, Next, Verdict},
     rt::Rt,
@@ -302,16 +306,21 @@ impl Course<'_> {
     }
 
     async fn wait_for_quota(&self, origin: &Origin) -> Result<(), ErrorKind> {
-        for limiter in [&self.client.inner.quota, &origin.quota].into_iter().flatten() {
-            match self.patience.within(None, limiter.acquire(1)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    return Err(ErrorKind::Refused { what: error.to_string(), retry_after: None });
-                }
-                Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::Limit, limit }),
-            }
+        if let Some(limiter) = &self.client.inner.quota {
+            self.wait_for(limiter).await?;
+        }
+        if let Some(limiter) = &origin.quota {
+            self.wait_for(limiter).await?;
         }
         Ok(())
+    }
+
+    async fn wait_for(&self, limiter: &RateLimiter) -> Result<(), ErrorKind> {
+        match self.patience.within(None, limiter.acquire(1)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ErrorKind::Refused { what: error.to_string(), retry_after: None }),
+            Err(Over(limit)) => Err(ErrorKind::TimedOut { phase: Phase::Limit, limit }),
+        }
     }
 
     /// Sends it on a connection. One that turns out to be closed before anything was sent costs no attempt.
@@ -336,6 +345,9 @@ impl Course<'_> {
                 Ok(Ok(reply)) => {
                     let (parts, body) = reply.into_parts();
                     attempt.version = Some(parts.version);
+                    if let Some(jar) = &self.client.inner.cookies {
+                        jar.store(rt.wall_clock(), &self.url, parts.headers.get_all(SET_COOKIE));
+                    }
                     let limits = Limits {
                         total: self.patience.total,
                         between_bytes: config.timeouts.between_bytes,
@@ -400,7 +412,10 @@ impl Course<'_> {
     }
 
     fn request(&mut self, origin: &Origin) -> Result<::http::Request<Outgoing>, ErrorKind> {
-        let target = &self.url[Position::BeforePath..Position::AfterQuery];
+        // A proxy has to be told where to (RFC 9112, section 3.2.2).
+        let is_forwarded = origin.forwarder().is_some();
+        let from = if is_forwarded { Position::BeforeScheme } else { Position::BeforePath };
+        let target = &self.url[from..Position::AfterQuery];
         let uri = Uri::try_from(target)
             .map_err(|error| ErrorKind::Invalid { what: format!("`{target}` cannot be sent: {error}") })?;
         let mut request = ::http::Request::new(self.body.outgoing());
@@ -410,6 +425,16 @@ impl Course<'_> {
         headers.clone_from(&self.headers);
         if !headers.contains_key(HOST) {
             headers.insert(HOST, origin.host.clone());
+        }
+        if let Some(authorization) = origin.forwarder().and_then(|proxy| proxy.authorization.as_ref()) {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        // Anew for each hop and attempt: what was set meanwhile counts, and nothing goes where it does not belong.
+        let inner = &*self.client.inner;
+        if let Some(jar) = inner.cookies.as_ref().filter(|_| !headers.contains_key(COOKIE))
+            && let Some(cookies) = jar.header(inner.rt.wall_clock(), &self.url)
+        {
+            headers.insert(COOKIE, cookies);
         }
         // A body that is empty is told where one is expected (RFC 9110, section 8.6).
         let expects_body = matches!(self.method, Method::POST | Method::PUT | Method::PATCH);

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{AsyncReadExt, AsyncWriteExt};
 use hyper::client::conn::http1;
 
 use super::{Names, Tls};
@@ -16,6 +17,7 @@ use crate::{
         Timeouts,
         error::Phase,
         origins::Origins,
+        proxy::{ConnectReply, Proxy, connect_request},
         wire::{H1, Io},
     },
     limit::{Bulkhead, bulkhead::Permit},
@@ -50,6 +52,7 @@ pub(in crate::http) struct Target {
     pub(in crate::http) host: Box<str>,
     pub(in crate::http) port: u16,
     pub(in crate::http) is_https: bool,
+    pub(in crate::http) proxy: Option<Arc<Proxy>>,
 }
 
 /// What the pool of an origin holds.
@@ -110,7 +113,11 @@ impl Manager for Dial {
             Ok(conn) => conn,
             Err((phase, why)) => {
                 if matches!(phase, Phase::Connect) {
-                    self.common.names.forget(&self.target.host, self.target.port);
+                    let Target { host, port, proxy, .. } = &self.target;
+                    match proxy {
+                        Some(proxy) => self.common.names.forget(&proxy.host, proxy.port),
+                        None => self.common.names.forget(host, *port),
+                    }
                 }
                 Conn::Failed(Failure { at: self.common.rt.now(), times, phase, why })
             }
@@ -136,16 +143,26 @@ impl Dial {
             let now = rt.now();
             now.saturating_duration_since(std::mem::replace(&mut last, now))
         };
-        let Target { host, port, is_https } = &self.target;
+        let Target { host, port, is_https, proxy } = &self.target;
+        let (first, first_port) = match proxy {
+            Some(proxy) => (proxy.host.as_str(), proxy.port),
+            None => (&**host, *port),
+        };
         let names = &self.common.names;
-        let found = self.within(Phase::Dns, timeouts.dns, names.lookup(host, *port)).await;
+        let found = self.within(Phase::Dns, timeouts.dns, names.lookup(first, first_port)).await;
         times.dns = lap(rt);
         let addresses = found?;
-        let connecting = rt.connect_any(host, *port, &addresses);
+        let connecting = rt.connect_any(first, first_port, &addresses);
         let connected = self.within(Phase::Connect, timeouts.connect, connecting).await;
         times.connect = lap(rt);
         let mut connection = connected?;
         let peer = connection.peer_addr().ok();
+        if let Some(proxy) = proxy {
+            let tunnel = self.to_proxy(proxy, connection);
+            let ready = self.within(Phase::Proxy, timeouts.connect, tunnel).await;
+            times.connect += lap(rt);
+            connection = ready?;
+        }
         if *is_https {
             let secured =
                 self.within(Phase::Tls, timeouts.tls, self.common.tls.connect(host, connection)).await;
@@ -163,6 +180,31 @@ impl Dial {
     ) -> Result<Conn, (Phase, Why)> {
         let h1 = H1::new(Io::new(connection), h1).await;
         Ok(Conn::H1(Box::new(h1.map_err(|error| (Phase::Connect, Why::Handshake(error)))?), made))
+    }
+
+    /// What lies between a connection to a proxy and one through it.
+    async fn to_proxy(&self, proxy: &Proxy, mut connection: BoxConnection) -> io::Result<BoxConnection> {
+        if proxy.is_tls {
+            connection = self.common.tls.connect(&proxy.host, connection).await?;
+        }
+        let Target { host, port, is_https, .. } = &self.target;
+        if !is_https {
+            return Ok(connection);
+        }
+        let request = connect_request(host, *port, proxy).map_err(io::Error::other)?;
+        connection.write_all(&request).await?;
+        connection.flush().await?;
+        let mut reply = ConnectReply::new(proxy.authorization.is_some());
+        let mut buf = [0; 4096];
+        loop {
+            let n = connection.read(&mut buf).await?;
+            if n == 0 {
+                return Err(io::Error::other(reply.ended()));
+            }
+            if reply.feed(&buf[..n]).map_err(io::Error::other)? {
+                return Ok(connection);
+            }
+        }
     }
 
     async fn within<T>(
