@@ -66,10 +66,14 @@ impl TestCa {
     pub fn new() -> Result<Self, TestCaError> {
         let made = || -> Result<_, rcgen::Error> {
             let mut params = CertificateParams::new(Vec::new())?;
-            params.distinguished_name.push(DnType::CommonName, "Seaworthy test authority");
+            let key = KeyPair::generate()?;
+            // Each has a name of its own: clients look for an issuer by its name.
+            let id: String =
+                key.public_key_raw().iter().rev().take(8).map(|byte| format!("{byte:02x}")).collect();
+            params.distinguished_name.push(DnType::CommonName, format!("Seaworthy test authority {id}"));
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-            CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+            CertifiedIssuer::self_signed(params, key)
         };
         made().map(Self).map_err(|error| TestCaError::new(&["the authority"], error))
     }

@@ -83,7 +83,10 @@ pub(super) fn script(reply: Reply, facts: Facts) -> Script {
     if is_raw || has_body(reply.status, facts) {
         push_body(&mut steps, &reply);
     }
-    if let Some((_, cut)) = reply.cut {
+    let is_endless = matches!(steps.last(), Some(Step::Endless { bytes: None, .. }));
+    if is_endless {
+        end = End::Reset;
+    } else if let Some((_, cut)) = reply.cut {
         if !reply.pause_before_cut.is_zero() {
             steps.push(Step::Pause(reply.pause_before_cut));
         }

@@ -111,7 +111,9 @@ fn a_long_body_is_counted_and_hashed() {
         let server = Server::start_with(&rt, LOCAL, config, None, handler).await.expect("a free port");
         let (text, _) = ask(&rt, &server, &post("content-length: 3\r\n", "abc")).await;
         assert!(text.ends_with("\r\n\r\n3"));
-        ask(&rt, &server, &post("transfer-encoding: chunked\r\n", "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n")).await;
+        let chunks = "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n";
+        let (text, _) = ask(&rt, &server, &post("transfer-encoding: chunked\r\n", chunks)).await;
+        assert!(text.ends_with("\r\n\r\n4"));
         let requests = server.requests();
         assert_eq!((requests[0].text().as_str(), requests[0].body_sha256.as_deref()), ("abc", None));
         assert_eq!((requests[1].text().as_str(), requests[1].body_bytes), ("abc", 4));

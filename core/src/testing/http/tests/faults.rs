@@ -133,7 +133,8 @@ fn what_is_endless_is_reset_at_the_bound() {
             client.read_exact(&mut taken).await.expect("much");
             let ends = taken.windows(4).any(|four| four == b"\r\n\r\n");
             assert_eq!(ends, !is_headers);
-            read_to_end(&mut client).await;
+            let (_, end) = read_to_end(&mut client).await;
+            assert_eq!(end.expect_err("a reset").kind(), io::ErrorKind::ConnectionReset);
             rt.sleep(second()).await;
             assert_eq!(server.connections().open, 0);
         });

@@ -37,7 +37,7 @@ fn a_dropped_server_stops() {
         let mut client = connect(&rt, addr).await;
         send(&mut client, GET).await;
         drop(server);
-        read_to_end(&mut client).await;
+        assert_eq!(read_to_end(&mut client).await.0, "");
         rt.sleep(second()).await;
         rt.connect(addr).await.expect_err("nobody listens");
     });
@@ -70,7 +70,7 @@ fn a_handler_that_panics_fails_the_run() {
     fn fails(handler: impl Handler) {
         let ended = try_run(1, |rt| async move {
             let server = start(&rt, handler).await;
-            ask(&rt, &server, GET).await;
+            drop(ask(&rt, &server, GET).await);
         });
         let reason = ended.expect_err("a panic").reason;
         let message = "a claim that does not hold".to_owned();
@@ -119,11 +119,12 @@ fn one_seed_makes_one_run() {
     let once = || {
         run(7, |rt| async move {
             let server = start(&rt, routes).await;
-            let start = rt.now();
+            let (start, mut answers) = (rt.now(), Vec::new());
             for path in ["/drip/3", "/status/503", "/reset", "/bytes/100000"] {
-                ask(&rt, &server, &format!("GET {path} HTTP/1.1\r\nconnection: close\r\n\r\n")).await;
+                let request = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n\r\n");
+                answers.push(ask(&rt, &server, &request).await.0);
             }
-            (rt.now() - start, server.connections())
+            (rt.now() - start, answers, server.connections())
         })
     };
     assert_eq!(once(), once());
