@@ -10,6 +10,7 @@
 //! | many seeds | [`for_each_seed`], [`seeds`] |
 //! | cancel safety | [`for_each_drop_point`], [`DropPoints`] |
 //! | names, and faults of the network | [`Network`] |
+//! | an HTTP server with faults, a proxy | `http` (feature `http`) |
 //!
 //! The guide `docs/testing.md` shows each at work.
 
