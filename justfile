@@ -47,6 +47,10 @@ planted := "RUSTFLAGS='--cfg seaworthy_canary' CARGO_TARGET_DIR=target/canary ca
 bench *names:
     cd bench && cargo run --release -- {{ names }}
 
+# Measures what a scenario costs beside turmoil alone.
+bench-sim:
+    cargo bench --profile sim -p seaworthy-sim --bench turmoil
+
 # The documentation, with private items left out and every link checked.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps

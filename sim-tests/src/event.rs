@@ -16,6 +16,19 @@ pub struct Event {
     pub what: What,
 }
 
+/// What becomes of events.
+#[derive(Default)]
+pub(crate) enum Trace {
+    /// They go into the digest and nowhere else.
+    #[default]
+    Off,
+    Kept(Vec<Event>),
+    /// Each is told when it happens, so that it is known even if the process dies of what comes next.
+    Told(Tell),
+}
+
+pub(crate) type Tell = Box<dyn FnMut(&Event) + Send>;
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]

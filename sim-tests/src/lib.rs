@@ -43,6 +43,6 @@ mod weather;
 
 pub use binding::{Cause, Config, ConfigError, Failure, HostResult, Links, Pair, Simulation, Turmoil, run};
 #[cfg(unix)]
-pub use command::main;
+pub use command::{main, main_in};
 pub use digest::Fingerprint;
 pub use sim::Sim;

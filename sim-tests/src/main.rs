@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
-    seaworthy_sim::main(seaworthy_sim::scenarios::ALL)
+    seaworthy_sim::main_in(env!("CARGO_MANIFEST_DIR"), seaworthy_sim::scenarios::ALL)
 }
 
 #[cfg(not(unix))]

@@ -2,7 +2,10 @@ use std::{
     collections::BTreeMap,
     fmt::{self, Write as _},
     pin::pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,7 +17,7 @@ use seaworthy_core::rt::Rng;
 use crate::{
     digest::Digest,
     engine::Engine,
-    event::{Event, What},
+    event::{Event, Trace, What},
     fault::{FaultKind, Schedule},
     outcome::Verdict,
     weather::Weather,
@@ -38,13 +41,16 @@ struct Shared {
     schedule: OnceLock<Schedule>,
     weather: Weather,
     changed: Signal,
+    /// The time when it was looked at last, in nanoseconds.
+    looked: AtomicU64,
+    is_in_task: AtomicBool,
 }
 
 #[derive(Default)]
 struct Log {
     digest: Digest,
     events: u64,
-    trace: Option<Vec<Event>>,
+    trace: Trace,
     points: BTreeMap<&'static str, u64>,
     effects: BTreeMap<FaultKind, u64>,
     options: BTreeMap<String, String>,
@@ -64,19 +70,22 @@ pub(crate) struct Remains {
 }
 
 impl Sim {
-    pub(crate) fn new(seed: u64, engine: Engine, points: &'static [&'static str], trace: bool) -> Self {
-        let log = Log { trace: trace.then(Vec::new), ..Log::default() };
+    pub(crate) fn new(seed: u64, engine: Engine, points: &'static [&'static str], trace: Trace) -> Self {
+        let traces = !matches!(trace, Trace::Off);
+        let log = Log { trace, ..Log::default() };
         Self(Arc::new(Shared {
             seed,
             engine,
             rng: Rng::from_seed(seed).fork("scenario", 0),
             clock: OnceLock::new(),
             points,
-            traces: trace,
+            traces,
             log: Mutex::new(log),
             schedule: OnceLock::new(),
             weather: Weather::default(),
             changed: Signal::new(),
+            looked: AtomicU64::new(0),
+            is_in_task: AtomicBool::new(false),
         }))
     }
 
@@ -97,7 +106,23 @@ impl Sim {
 
     /// The simulated time since the start.
     pub fn now(&self) -> Duration {
-        self.0.clock.get().map_or(Duration::ZERO, |clock| clock())
+        let now = self.0.clock.get().map_or(Duration::ZERO, |clock| clock());
+        self.0.looked.store(now.as_nanos() as u64, Ordering::Relaxed);
+        now
+    }
+
+    /// The simulated time for whoever asks the system for it. Outside of hosts' tasks it is when it was looked at last: there
+    /// it is tokio who asks, twice for each turn of a host, for figures of its own that nobody reads.
+    pub(crate) fn system_now(&self) -> Duration {
+        if self.0.is_in_task.load(Ordering::Relaxed) {
+            return self.now();
+        }
+        Duration::from_nanos(self.0.looked.load(Ordering::Relaxed))
+    }
+
+    /// A task of a host has its turn until what is returned is dropped.
+    pub(crate) fn enter_task(&self) -> InTask<'_> {
+        InTask { sim: self, was_in_task: self.0.is_in_task.swap(true, Ordering::Relaxed) }
     }
 
     pub(crate) fn set_clock(&self, clock: impl Fn() -> Duration + Send + Sync + 'static) {
@@ -258,15 +283,31 @@ impl Sim {
         let now = self.now();
         let mut log = self.0.log.lock();
         log.digest.advance(now);
+        let trace = match std::mem::take(&mut log.trace) {
+            Trace::Kept(events) => events,
+            Trace::Off | Trace::Told(_) => Vec::new(),
+        };
         Remains {
             digest: log.digest.clone(),
             events: log.events,
-            trace: log.trace.take().unwrap_or_default(),
+            trace,
             points: log.points.clone(),
             effects: log.effects.clone(),
             options: log.options.clone(),
             failure: log.failure.take(),
         }
+    }
+}
+
+/// The length of a task's turn.
+pub(crate) struct InTask<'a> {
+    sim: &'a Sim,
+    was_in_task: bool,
+}
+
+impl Drop for InTask<'_> {
+    fn drop(&mut self) {
+        self.sim.0.is_in_task.store(self.was_in_task, Ordering::Relaxed);
     }
 }
 
@@ -279,8 +320,11 @@ impl Log {
     }
 
     fn keep(&mut self, now: Duration, host: &str, what: impl FnOnce() -> What) {
-        if let Some(trace) = &mut self.trace {
-            trace.push(Event { at_ns: now.as_nanos() as u64, host: host.to_owned(), what: what() });
+        let event = || Event { at_ns: now.as_nanos() as u64, host: host.to_owned(), what: what() };
+        match &mut self.trace {
+            Trace::Off => {}
+            Trace::Kept(events) => events.push(event()),
+            Trace::Told(tell) => tell(&event()),
         }
     }
 }

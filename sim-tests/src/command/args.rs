@@ -1,6 +1,10 @@
 //! The command line.
 
-use std::{ops::Range, path::PathBuf, time::Duration};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -93,7 +97,7 @@ pub(crate) struct How {
     #[arg(long)]
     pub(crate) no_regressions: bool,
 
-    /// The folder of schedules that once failed. Default: `regressions` in the package under `cargo run`, else here.
+    /// The folder of schedules that once failed. Default: `regressions` in the package of the program; `list` shows it.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) regressions: Option<PathBuf>,
 
@@ -104,6 +108,24 @@ pub(crate) struct How {
     /// How long to look for smaller schedules that still fail, all failures together; 0s looks for none.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
     pub(crate) shrink_time: Duration,
+}
+
+impl Command {
+    pub(crate) fn how(&mut self) -> Option<&mut How> {
+        match self {
+            Self::Run(args) => Some(&mut args.how),
+            Self::Soak(args) => Some(&mut args.how),
+            Self::Replay(args) => Some(&mut args.how),
+            Self::List(_) | Self::Canaries(_) => None,
+        }
+    }
+}
+
+impl How {
+    /// The folder of regressions.
+    pub(crate) fn folder(&self) -> &Path {
+        self.regressions.as_deref().unwrap_or(Path::new("regressions"))
+    }
 }
 
 /// The processes that run the seeds.

@@ -3,6 +3,7 @@
 use super::{Exit, Usage, args::CanariesArgs, choose, on_signals, print, run::lanes, screen::Screen, text};
 use crate::{
     engine::Engine,
+    outcome::Verdict,
     scenario::Scenario,
     sweep::{
         Row,
@@ -60,7 +61,7 @@ pub(crate) fn canaries(suite: &[&dyn Scenario], args: CanariesArgs) -> Result<Ex
                 let seed = seeds::show(*seed);
                 let name = scenario.name();
                 format!(
-                    "{name:<12} {canary:<28} UNCLEAR: {engine} {seed} fails without it too: {signature}\n"
+                    "{name:<12} {canary:<28} UNCLEAR: {engine} {seed} fails without it too, or not by a law: {signature}\n"
                 )
             }
             BASES => {
@@ -116,7 +117,8 @@ struct Found {
     engine: Engine,
     seed: u64,
     signature: String,
-    /// Whether this seed fails without the canary too: then it was something else that was found.
+    /// Whether this seed fails without the canary too, or has died, hung or diverged: then it was something else that was
+    /// found.
     is_something_else: bool,
 }
 
@@ -144,7 +146,11 @@ impl Hunt<'_> {
                 let signature = outcome.verdict.signature().to_owned();
                 let (engine, seed) = (outcome.engine, outcome.seed);
                 let without = self.without.run(&Request::new(&outcome.scenario, engine, seed))?;
-                let is_something_else = !without.outcome.verdict.is_pass();
+                let is_finding = matches!(
+                    outcome.verdict,
+                    Verdict::Violated { .. } | Verdict::Panicked { .. } | Verdict::Stuck { .. }
+                );
+                let is_something_else = !is_finding || !without.outcome.verdict.is_pass();
                 return Some(Some(Found {
                     seeds: before + lane + 1,
                     engine,

@@ -1,13 +1,13 @@
 //! `sim list`.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use console::style;
 
 use super::{Exit, Usage, choose, print, text};
-use crate::{engine::Engine, scenario::Scenario};
+use crate::{engine::Engine, scenario::Scenario, sweep::regressions::read};
 
-pub(crate) fn list(suite: &[&dyn Scenario], names: &[String]) -> Result<Exit, Usage> {
+pub(crate) fn list(suite: &[&dyn Scenario], names: &[String], folder: &Path) -> Result<Exit, Usage> {
     let scenarios = choose(suite, names)?;
     let mut text = String::new();
     for scenario in &scenarios {
@@ -23,6 +23,8 @@ pub(crate) fn list(suite: &[&dyn Scenario], names: &[String]) -> Result<Exit, Us
     let (scenarios, kinds) = (scenarios.len(), kinds.len());
     writeln!(text, "{scenarios} scenarios, {kinds} kinds of faults, {points} points, {canaries} canaries")
         .expect("a string takes everything");
+    let regressions = read(folder)?.len();
+    writeln!(text, "{regressions} regressions in {}", folder.display()).expect("a string takes everything");
     print(&text);
     Ok(Exit::Passed)
 }

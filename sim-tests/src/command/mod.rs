@@ -61,6 +61,14 @@ use crate::{
 /// }
 /// ```
 pub fn main(suite: &[&dyn Scenario]) -> ExitCode {
+    main_in("", suite)
+}
+
+/// The same for a program that is also started without cargo, and from other folders: `package` is where it finds its
+/// `regressions`. Give it `env!("CARGO_MANIFEST_DIR")`.
+///
+/// With [`main`] they are looked for in the package under `cargo run`, and else in the current folder.
+pub fn main_in(package: impl AsRef<Path>, suite: &[&dyn Scenario]) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let [_, command, request] = &arguments[..]
         && command == child::COMMAND
@@ -68,12 +76,16 @@ pub fn main(suite: &[&dyn Scenario]) -> ExitCode {
         return child::serve(suite, &request.to_string_lossy());
     }
     // A usage error ends here, with clap's own text and exit code 2.
-    let line = Line::parse_from(arguments);
+    let mut line = Line::parse_from(arguments);
+    let folder = regressions(package.as_ref());
+    if let Some(how) = line.command.how() {
+        how.regressions.get_or_insert_with(|| folder.clone());
+    }
     let exit = check(suite).and_then(|()| match line.command {
         Command::Run(args) => run::run(suite, args),
         Command::Soak(args) => run::soak(suite, args),
         Command::Replay(args) => replay::replay(suite, args),
-        Command::List(args) => list::list(suite, &args.scenarios),
+        Command::List(args) => list::list(suite, &args.scenarios, &folder),
         Command::Canaries(args) => canaries::canaries(suite, args),
     });
     match exit {
@@ -140,10 +152,12 @@ fn called() -> String {
     by_variable.or_else(|| std::env::args().next()).unwrap_or_else(|| "sim".to_owned())
 }
 
-/// The folder of schedules that once failed.
-fn regressions(folder: Option<&Path>) -> PathBuf {
-    let package = || std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    folder.map_or_else(|| package().join("regressions"), Path::to_path_buf)
+/// The folder of schedules that once failed, if the command line names none.
+fn regressions(package: &Path) -> PathBuf {
+    // Built elsewhere, it may be gone.
+    let package = Some(package.to_path_buf()).filter(|package| package.is_dir());
+    let package = package.or_else(|| std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from));
+    package.unwrap_or_default().join("regressions")
 }
 
 /// A canary that is asked for and cannot be switched on would prove what is not so.

@@ -14,6 +14,7 @@ use crate::{
         diverge,
         driver::has_digest,
         failures::Inquiry,
+        process::Ran,
         regressions::read_schedule,
         tally,
     },
@@ -38,7 +39,9 @@ pub(crate) fn replay(suite: &[&dyn Scenario], args: ReplayArgs) -> Result<Exit, 
     let runner = args.how.processes.runner(&stop)?;
     let began = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
 
-    let Some((mut run, said)) = runner.run_until(&request, None) else { return Ok(Exit::Interrupted) };
+    let Some(Ran { shown: mut run, said, heard }) = runner.run_until(&request, None) else {
+        return Ok(Exit::Interrupted);
+    };
     let mut equal = false;
     if has_digest(&run.outcome) {
         let Some(again) = runner.run(&request) else { return Ok(Exit::Interrupted) };
@@ -72,7 +75,7 @@ pub(crate) fn replay(suite: &[&dyn Scenario], args: ReplayArgs) -> Result<Exit, 
         if args.shrink {
             let mut screen = Screen::new();
             let before = broken.run.outcome.schedule.faults.len();
-            inquiry.shrink(&mut broken, shrink_time, |text| screen.aside(text));
+            inquiry.shrink(&mut broken, heard, shrink_time, |text| screen.aside(text));
             screen.clear();
             print(&shrunk(&broken, before));
         }

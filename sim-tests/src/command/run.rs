@@ -8,17 +8,18 @@ use std::{
 use super::{
     Exit, Usage,
     args::{How, RunArgs, SoakArgs, Which},
-    called, check_canary, choose, on_signals, print, regressions,
+    called, check_canary, choose, on_signals, print,
     screen::Screen,
     text, write_file,
 };
 use crate::{
     engine::Engine,
+    outcome::Outcome,
     scenario::Scenario,
     sweep::{
         Broken, Summary,
         driver::{Sweep, Swept},
-        failures::Inquiry,
+        failures::{Inquiry, SCHEDULE},
         plan::Bounds,
         process::Runner,
         regressions::{Regression, read},
@@ -124,16 +125,18 @@ fn chosen_regressions(
     if how.no_regressions {
         return Ok(Vec::new());
     }
-    let mut all = read(&regressions(how.regressions.as_deref()))?;
-    if let Some((path, lost)) =
-        all.iter().find(|(_, it)| suite.iter().all(|known| known.name() != it.scenario))
-    {
-        return Err(Usage(format!(
-            "{} is for the scenario `{}`, which is not there",
-            path.display(),
-            lost.scenario
-        )));
-    }
+    let mut all = read(how.folder())?;
+    // Another program of the same package may have left it here; one that was renamed should be seen.
+    all.retain(|(path, it)| {
+        let is_known =
+            suite.iter().any(|known| known.name() == it.scenario && known.engines().contains(&it.engine));
+        if !is_known {
+            let Regression { scenario, engine, .. } = it;
+            let path = path.display();
+            eprintln!("skipped: {path} is for `{scenario}` on {engine}, which is not in this program");
+        }
+        is_known
+    });
     all.retain(|(_, it)| {
         let is_chosen = scenarios.iter().any(|scenario| scenario.name() == it.scenario);
         is_chosen && engine.is_none_or(|engine| engine == it.engine)
@@ -152,22 +155,35 @@ fn greeting(sweep: &Sweep<'_>, canary: Option<&str>) -> String {
     format!("{seeds}{time}, {} jobs{canary}\n", sweep.jobs)
 }
 
-/// Writes the schedules of failures to the folder of regressions, or says how to.
+/// Writes the schedules of failures to the folder of regressions, or says how to: of each way to fail the first, and what a
+/// regression was shrunk to.
 pub(crate) fn keep(broken: &[Broken], how: &How) -> Result<(), Usage> {
-    let shrunk: Vec<_> = broken.iter().filter(|broken| broken.shrunk.is_some()).collect();
-    if shrunk.is_empty() {
+    let mut ways = std::collections::BTreeSet::new();
+    let mut kept: Vec<_> = broken.iter().collect();
+    kept.retain(|broken| {
+        let Outcome { scenario, engine, verdict, .. } = &broken.run.outcome;
+        let is_file = broken.replay.contains(SCHEDULE);
+        ways.insert((scenario, engine, verdict.way())) && (broken.shrunk.is_some() || !is_file)
+    });
+    if kept.is_empty() {
         return Ok(());
     }
-    let folder = regressions(how.regressions.as_deref());
+    let folder = how.folder();
     if !how.keep {
         print(&format!("with --keep the shrunk schedules are kept in {}\n", folder.display()));
         return Ok(());
     }
-    for broken in shrunk {
-        let written = Regression::of(&broken.run.outcome).write(&folder);
+    for broken in kept {
+        let Broken { run, replay, .. } = broken;
+        if let Some(canary) = &run.outcome.canary {
+            print(&format!("not kept, since `{canary}` was planted: {replay}\n"));
+            continue;
+        }
+        let written = Regression::of(&run.outcome).write(folder);
         let path =
             written.map_err(|error| Usage(format!("{} cannot be written: {error}", folder.display())))?;
-        print(&format!("kept: {} --schedule {}\n", broken.replay, path.display()));
+        let replay = replay.split(SCHEDULE).next().unwrap_or_default();
+        print(&format!("kept: {replay}{SCHEDULE}{}\n", path.display()));
     }
     Ok(())
 }

@@ -148,7 +148,7 @@ fn all_broken(all: &[Broken]) -> String {
     let mut more = Vec::new();
     for broken in all {
         let Outcome { scenario, engine, verdict, .. } = &broken.run.outcome;
-        if shown.insert((scenario, engine, verdict.signature())) || !broken.notes.is_empty() {
+        if shown.insert((scenario, engine, verdict.way())) || !broken.notes.is_empty() {
             text.push('\n');
             text += &self::broken(broken);
         } else {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Sim,
-    event::{Event, What},
+    event::{Event, Tell, Trace, What},
     fault::{Schedule, Storm},
     outcome::{Outcome, Verdict},
     scenario::{HostInfo, Scenario, Stage},
@@ -106,14 +106,24 @@ const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 ///
 /// If the thread is armed already.
 pub fn run(scenario: &dyn Scenario, options: &Options) -> Run {
+    play(scenario, options, if options.trace { Trace::Kept(Vec::new()) } else { Trace::Off })
+}
+
+/// The same, and `tell` is told what happens when it happens.
+#[cfg_attr(not(unix), expect(dead_code, reason = "for the runner"))]
+pub(crate) fn run_telling(scenario: &dyn Scenario, options: &Options, tell: Tell) -> Outcome {
+    play(scenario, options, Trace::Told(tell)).outcome
+}
+
+fn play(scenario: &dyn Scenario, options: &Options, trace: Trace) -> Run {
     let began = now();
-    let sim = Sim::new(options.seed, options.engine, scenario.points(), options.trace);
+    let sim = Sim::new(options.seed, options.engine, scenario.points(), trace);
     let mut stage = Stage::new(sim.clone());
     let storm = scenario.storm();
     // What does not ask the runtime is answered from the seed all the same.
     let clock = sim.clone();
     let epoch = SystemTime::UNIX_EPOCH + EPOCH;
-    let armed = seaworthy_interpose::arm(options.seed, move || clock.now(), epoch);
+    let armed = seaworthy_interpose::arm(options.seed, move || clock.system_now(), epoch);
     let played = catch_unwind(AssertUnwindSafe(|| {
         scenario.set_up(&mut stage);
         let schedule = options.schedule.clone().unwrap_or_else(|| draw(scenario, &storm, options, &stage));
@@ -158,7 +168,7 @@ pub fn run(scenario: &dyn Scenario, options: &Options) -> Run {
 /// What would be drawn for a run, without running it: for runs that do not live to say it.
 #[cfg_attr(not(unix), expect(dead_code, reason = "for the runner"))]
 pub(crate) fn draw_only(scenario: &dyn Scenario, options: &Options) -> (BTreeMap<String, String>, Schedule) {
-    let sim = Sim::new(options.seed, options.engine, scenario.points(), false);
+    let sim = Sim::new(options.seed, options.engine, scenario.points(), Trace::Off);
     let mut stage = Stage::new(sim.clone());
     let storm = scenario.storm();
     let drawn = catch_unwind(AssertUnwindSafe(|| {

@@ -92,6 +92,7 @@ async fn live(sim: Sim, rt: Rt, host: Running) {
     let name = state.name().to_owned();
     loop {
         state.until_up().await;
+        state.close_listeners();
         let life = state.start();
         sim.record(&name, What::Boot);
         let rt = host_runtime(&sim, &state, &rt);
@@ -106,12 +107,16 @@ async fn live(sim: Sim, rt: Rt, host: Running) {
             }
             Err(_) if state.is_over(life) => {
                 sim.record(&name, What::Down);
+                state.until_empty().await;
+                sim.weather().bury(&state);
                 continue;
             }
             Err(error) => sim.fail(Verdict::Failed { text: format!("host `{name}` ended: {error}") }),
         }
         state.stop(life);
-        return state.until_empty().await;
+        state.until_empty().await;
+        state.close_listeners();
+        return sim.weather().bury(&state);
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) fn play(sim: &Sim, hosts: Vec<Cast>, storm: &Storm, tick: Duration) {
             Err(failure) => break Some(failure),
         };
         stepped.store(simulation.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        // Whoever asks the system outside of our tasks sees time pass from step to step.
+        sim.now();
         if sim.has_failed() {
             break None;
         }
@@ -79,15 +81,19 @@ fn add(sim: &Sim, simulation: &mut Simulation, cast: Cast) -> Arc<HostState> {
     sim.weather().add(&state);
     let (sim, host) = (sim.clone(), Arc::clone(&state));
     let main = move |rt| {
+        host.close_listeners();
         let life = host.start();
         sim.record(host.name(), What::Boot);
         let rt = host_runtime(&sim, &host, &rt);
         let main = main(Host::new(rt.clone(), sim.clone(), Arc::clone(&host)));
-        let host = Arc::clone(&host);
+        let (host, sim) = (Arc::clone(&host), sim.clone());
         async move {
             // A task of the host's own, so that what reaches its tasks reaches it too.
             let ended = rt.spawn("main", main).await;
             host.stop(life);
+            host.until_empty().await;
+            host.close_listeners();
+            sim.weather().bury(&host);
             match ended {
                 Ok(ended) => ended,
                 Err(JoinError::Panicked(panic)) => std::panic::resume_unwind(panic.into_payload()),
@@ -146,7 +152,10 @@ impl Weather {
                     if takes_down && host.kill(index) {
                         self.crashed.insert(fault.on.clone());
                         simulation.crash(&fault.on);
-                        sim.record(&fault.on, What::Down);
+                        sim.weather().bury(&host);
+                        if host.life() > 0 {
+                            sim.record(&fault.on, What::Down);
+                        }
                         sim.struck(&fault.on, index);
                     }
                 }

@@ -79,7 +79,7 @@ kinds! {
     ShortReads "short-reads" Host 1..16 "bytes",
     /// Writes of the host take few bytes at a time.
     ShortWrites "short-writes" Host 1..16 "bytes",
-    /// What the host sends is slow.
+    /// All that the host sends shares so little bandwidth.
     Bandwidth "bandwidth" Host 200..20000 "bytes/s",
     /// The host does not read from its connections.
     StalledReader "stalled-reader" Host 0..0 "",

@@ -17,14 +17,25 @@ use serde_json::json;
 use crate::{
     event::What,
     fault::FaultKind,
+    outcome::Verdict,
     sweep::{Shown, Summary},
 };
 use family::Family;
-use text::{Text, clipped, script_safe};
+use text::{Text, clip, script_safe};
 
 /// The most events that one page carries, over all its runs. Beyond, runs that come late show their ends only, so that a
 /// page stays below some 20 MB.
 const EVENTS_MAX: usize = 100_000;
+
+/// Draws the timeline of each run, and the list of its events. All else is in the markup.
+const SCRIPT: &str = concat!(
+    include_str!("script/model.js"),
+    include_str!("script/strokes.js"),
+    include_str!("script/painter.js"),
+    include_str!("script/timeline.js"),
+    include_str!("script/list.js"),
+    include_str!("script/page.js"),
+);
 
 /// How many events a run shows at least.
 const EVENTS_MIN: usize = 500;
@@ -78,7 +89,8 @@ fn write(page: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(page, "</main>")?;
     writeln!(page, r#"<script type="application/json" id="summary">{}</script>"#, data(summary))?;
     writeln!(page, r#"<script type="application/json" id="kinds">{}</script>"#, kinds())?;
-    writeln!(page, "<script>\n{}</script>\n</body>\n</html>", include_str!("report.js"))
+    // One function around all, so that nothing of it is in the way of an extension.
+    writeln!(page, "<script>\n\"use strict\";\n(() => {{\n{SCRIPT}}})();\n</script>\n</body>\n</html>")
 }
 
 fn data(summary: &Summary) -> String {
@@ -94,6 +106,18 @@ fn kinds() -> String {
     script_safe(&json!(kinds.collect::<BTreeMap<_, _>>()).to_string())
 }
 
+fn clip_verdict(verdict: &mut Verdict) {
+    match verdict {
+        Verdict::Violated { text, .. }
+        | Verdict::Panicked { text }
+        | Verdict::Stuck { text }
+        | Verdict::Failed { text }
+        | Verdict::Died { text }
+        | Verdict::Diverged { text } => clip(text),
+        Verdict::Passed | Verdict::TimedOut { .. } => {}
+    }
+}
+
 /// What of a summary a page carries.
 fn bounded(summary: &Summary) -> Summary {
     let mut summary = summary.clone();
@@ -104,6 +128,7 @@ fn bounded(summary: &Summary) -> Summary {
     }
     let broken = summary.broken.iter_mut().map(|broken| &mut broken.run);
     for run in broken.chain(&mut summary.sample) {
+        clip_verdict(&mut run.outcome.verdict);
         let kept = run.trace.len().min(left.max(EVENTS_MIN)).min(Shown::EVENTS_MAX);
         let cut = run.trace.len() - kept;
         run.trace.drain(..cut);
@@ -112,7 +137,7 @@ fn bounded(summary: &Summary) -> Summary {
         for event in &mut run.trace {
             match &mut event.what {
                 What::Note { text } | What::FaultBegan { text, .. } | What::Violated { text, .. } => {
-                    text.truncate(clipped(text).len());
+                    clip(text);
                 }
                 _ => {}
             }

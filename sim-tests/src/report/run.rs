@@ -32,6 +32,13 @@ pub(super) fn broken(page: &mut String, index: usize, broken: &Broken) -> fmt::R
     if let Some(canary) = &outcome.canary {
         writeln!(page, r#"<p class="canary">The planted bug <b>{}</b> was switched on.</p>"#, Text(canary))?;
     }
+    if !broken.notes.is_empty() {
+        writeln!(page, "<ul class=notes>")?;
+        for note in &broken.notes {
+            writeln!(page, "<li>{}</li>", Text(note))?;
+        }
+        writeln!(page, "</ul>")?;
+    }
     if !broken.replay.is_empty() {
         writeln!(
             page,
@@ -41,8 +48,8 @@ pub(super) fn broken(page: &mut String, index: usize, broken: &Broken) -> fmt::R
     }
     facts(page, outcome)?;
     let (schedule, is) = match &broken.shrunk {
-        Some(shrunk) => (shrunk, "Shrunk schedule: no fault of it can be left out"),
-        None => (&outcome.schedule, "Schedule, not shrunk"),
+        Some(shrunk) => (shrunk, "Shrunk schedule: the least found that still fails in this way"),
+        None => (&outcome.schedule, "Schedule as it was run"),
     };
     faults(page, schedule, outcome.simulated_ms, is)?;
     timeline(page, &format!("broken/{index}"), &broken.run)?;
@@ -128,7 +135,7 @@ fn faults(page: &mut String, schedule: &Schedule, end_ms: u64, is: &str) -> fmt:
             if kind.sizes().1 == 0 { String::new() } else { format!("{} {}", Whole(*size), kind.unit()) };
         writeln!(
             page,
-            "<tr{late}><th scope=row><span class=\"dot {}\"></span>{kind}<td>{}<td class=n>{}<td class=n>{lasts}\
+            "<tr{late}><th scope=row><span class=\"dot {}\"></span>{kind}<td class=on>{}<td class=n>{}<td class=n>{lasts}\
              <td class=n>{size}<td class=about>{}</tr>",
             Family::of(*kind).name(),
             Text(on),

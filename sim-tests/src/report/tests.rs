@@ -311,6 +311,7 @@ fn text_of_a_run_is_never_markup() {
     summary.rows[0].missing = vec![HOSTILE.to_owned()];
     summary.rows[0].points.insert(HOSTILE.to_owned(), Count::default());
     summary.broken[0].replay = HOSTILE.to_owned();
+    summary.broken[0].notes = vec![HOSTILE.to_owned()];
     let outcome = &mut summary.broken[0].run.outcome;
     outcome.canary = Some(HOSTILE.to_owned());
     outcome.scenario = HOSTILE.to_owned();
@@ -373,6 +374,49 @@ fn the_verdict_is_in_the_first_line() {
     assert_eq!(title(&lacking), "All laws held", "few seeds are only told what they did not see");
     lacking.rows[0].failed = 3;
     assert_eq!(title(&lacking), "3 runs failed", "though none of them was kept");
+    let stopped = |summary| title(&Summary { is_interrupted: true, ..summary });
+    assert_eq!(stopped(passing()), "Interrupted; all laws held until then", "which is no success");
+    assert_eq!(stopped(Summary::default()), "Interrupted before anything was run");
+    assert_eq!(stopped(lacking), "3 runs failed");
+    let old = Row { scenario: "pool".into(), regressions: 1, ..Row::default() };
+    assert_eq!(
+        title(&Summary { rows: vec![old], ..Summary::default() }),
+        "All laws held",
+        "of those that were run"
+    );
+}
+
+#[test]
+fn what_cut_a_sweep_short_and_what_was_noted_of_a_failure_is_shown() {
+    let shown = |summary: &Summary| html(summary).split("<script").next().unwrap().to_owned();
+    let mut summary = failed();
+    let calm = shown(&summary);
+    summary.is_interrupted = true;
+    summary.rows[0].regressions = 3;
+    summary.rows[2].is_given_up = true;
+    summary.broken[0].notes = vec!["it does not repeat itself".to_owned()];
+    let page = shown(&summary);
+    for text in
+        ["was interrupted", "and 3 regressions first", "Given up:", "<li>it does not repeat itself</li>"]
+    {
+        assert!(page.contains(text) && !calm.contains(text), "`{text}`");
+    }
+}
+
+#[test]
+fn seeds_that_failed_in_one_way_are_found_in_one_line() {
+    let mut summary = failed();
+    let mut again = summary.broken[0].clone();
+    again.run.outcome.seed = 0xabc;
+    summary.broken.insert(3, again);
+    let page = html(&summary);
+    let found = page.split_once("<ol class=\"found\">").unwrap().1.split_once("</ol>").unwrap().0;
+    assert_eq!(found.matches("<li>").count(), 4);
+    assert_eq!(found.matches("a POST executes at most once").count(), 1);
+    for (index, seed) in [(0, "0x1f3a"), (3, "0xabc")] {
+        assert!(found.contains(&format!("<a href=\"#run-{index}\">{seed}</a>")), "{found}");
+        assert!(page.contains(&format!("id=\"run-{index}\"")));
+    }
 }
 
 #[test]
@@ -386,7 +430,7 @@ fn what_is_needed_to_understand_a_failure_is_there_without_script() {
         "just replay http-retries 0x1f3a --engine turmoil",
         "connections max",
         "9e3779b97f4a7c15",
-        "Shrunk schedule: no fault of it can be left out <i>2 faults</i>",
+        "Shrunk schedule: the least found that still fails in this way <i>2 faults</i>",
         "All connections of the host are reset, at once.",
         "dns-failure had no effect",
         "not reached",
@@ -421,10 +465,13 @@ fn a_page_is_bounded_whatever_the_sweep_was() {
     summary.broken = vec![whole; Summary::BROKEN_MAX];
     let note = What::Note { text: "x".repeat(1 << 20) };
     summary.broken[0].run.trace.push(Event { at_ns: 60_000_000_000, host: "a".into(), what: note });
+    summary.broken[1].run.outcome.verdict = Verdict::Died { text: "é".repeat(4 << 20) };
     let page = html(&summary);
+    assert!(page.contains(" more bytes</pre>"));
     assert!(page.len() < 20 << 20, "{} bytes", page.len());
     let carried: Summary = serde_json::from_value(embedded(&page, "summary")).unwrap();
     let (first, last) = (&carried.broken[0].run, &carried.broken[Summary::BROKEN_MAX - 1].run);
+    assert!(carried.broken[1].run.outcome.verdict.to_string().len() < 9_000);
     assert_eq!(first.trace.len(), Shown::EVENTS_MAX);
     assert_eq!(last.trace.len(), EVENTS_MIN);
     let of_last = &summary.broken[Summary::BROKEN_MAX - 1].run.trace;

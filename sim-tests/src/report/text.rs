@@ -22,8 +22,11 @@ impl fmt::Display for Text<'_> {
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
                 '\n' | '\t' => f.write_char(character)?,
-                // Colours of a terminal, odd ends of lines, and what would turn the direction of what follows.
-                '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => f.write_char('\u{fffd}')?,
+                // What would turn the direction of what follows, and odd ends of lines.
+                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    f.write_char('\u{fffd}')?;
+                }
+                // Colours of a terminal.
                 _ if character.is_control() => f.write_char('\u{fffd}')?,
                 _ => f.write_char(character)?,
             }
@@ -36,12 +39,17 @@ impl fmt::Display for Text<'_> {
 }
 
 /// The beginning of `text`, at most [`Text::BYTES_MAX`].
-pub(super) fn clipped(text: &str) -> &str {
-    let mut end = text.len().min(Text::BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+fn clipped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(Text::BYTES_MAX)]
+}
+
+/// Cuts a text that is too long, and says so in it.
+pub(super) fn clip(text: &mut String) {
+    let bytes = text.len();
+    if bytes > Text::BYTES_MAX {
+        text.truncate(text.floor_char_boundary(Text::BYTES_MAX - 64));
+        *text += &format!(" … and {} more bytes", bytes - text.len());
     }
-    &text[..end]
 }
 
 /// JSON that can stand in a `<script>`: nothing in it ends the element, opens a comment, or breaks a line of JavaScript.
@@ -102,8 +110,11 @@ mod tests {
 
     #[test]
     fn text_is_never_markup() {
-        let shown = Text("</script><b a='\"'>&\u{1b}[31m\u{202e}").to_string();
-        assert_eq!(shown, "&lt;/script&gt;&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}[31m\u{fffd}");
+        let shown = Text("</script><b a='\"'>&\u{1b}[31m\u{202e}\u{61c}\u{200f}").to_string();
+        assert_eq!(
+            shown,
+            "&lt;/script&gt;&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     fault::FaultKind,
-    outcome::Verdict,
+    outcome::{Outcome, Verdict},
     sweep::{Count, Row, Summary},
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Headline {
 
 impl Headline {
     pub(super) fn of(summary: &Summary) -> Self {
-        let seeds: u64 = summary.rows.iter().map(|row| row.seeds).sum();
+        let seeds: u64 = summary.rows.iter().map(|row| row.seeds + row.regressions).sum();
         let failed: u64 = summary.rows.iter().map(|row| row.failed).sum();
         let failed = failed.max(summary.broken.len() as u64);
         let laws = summary.broken.iter().filter_map(|broken| match &broken.run.outcome.verdict {
@@ -32,7 +32,7 @@ impl Headline {
             _ => None,
         });
         let laws = laws.collect::<BTreeSet<_>>().len() as u64;
-        let lacks = summary.rows.iter().filter(|row| lacks(row)).count() as u64;
+        let lacks = summary.rows.iter().any(Row::lacks_coverage);
         let mut parts = Vec::new();
         if laws > 0 {
             parts.push(counted(laws, "law broken", "laws broken"));
@@ -45,21 +45,24 @@ impl Headline {
         } else if laws == 0 && failed > 0 {
             parts.push(counted(failed, "run failed", "runs failed"));
         }
-        if lacks > 0 {
+        if lacks {
             let first = if parts.is_empty() { "Coverage" } else { "coverage" };
             parts.push(format!("{first} missing"));
         }
         match () {
             () if !parts.is_empty() => Self { is: "bad", text: parts.join(", ") },
             () if !summary.is_pass() => Self { is: "bad", text: "Failed".to_owned() },
+            () if summary.is_interrupted => {
+                let text = match seeds {
+                    0 => "Interrupted before anything was run",
+                    _ => "Interrupted; all laws held until then",
+                };
+                Self { is: "idle", text: text.to_owned() }
+            }
             () if seeds == 0 => Self { is: "idle", text: "Nothing was run".to_owned() },
             () => Self { is: "good", text: "All laws held".to_owned() },
         }
     }
-}
-
-fn lacks(row: &Row) -> bool {
-    row.is_covered && !row.missing.is_empty()
 }
 
 /// The verdict line, the figures of the whole, and the way to each failure.
@@ -73,21 +76,23 @@ pub(super) fn head(page: &mut String, summary: &Summary, headline: &Headline) ->
         write!(page, r#" <time>{}</time>"#, Text(&summary.began))?;
     }
     writeln!(page, "</p>\n<h1>{}</h1>", Text(&headline.text))?;
+    if summary.is_interrupted {
+        writeln!(page, r#"<p class="cut">The sweep was interrupted. This is what was run until then.</p>"#)?;
+    }
     if !summary.broken.is_empty() {
         writeln!(page, r#"<ol class="found">"#)?;
-        for (index, broken) in summary.broken.iter().enumerate() {
-            let outcome = &broken.run.outcome;
-            let (law, scenario) = (Text(outcome.verdict.signature()), Text(&outcome.scenario));
-            let (engine, seed) = (outcome.engine, outcome.seed);
-            writeln!(
-                page,
-                r##"<li><a href="#run-{index}">{law}</a> <span>{scenario} on {engine}, seed {seed:#x}</span></li>"##
-            )?;
+        for alike in ways(summary) {
+            found(page, &alike)?;
         }
         writeln!(page, "</ol>")?;
     }
+    let mut of_seeds = counted(total(|row| row.failed), "failed", "failed");
+    let regressions = total(|row| row.regressions);
+    if regressions > 0 {
+        of_seeds += &format!(", and {} first", counted(regressions, "regression", "regressions"));
+    }
     let figures = [
-        (Whole(seeds).to_string(), "seeds", counted(total(|row| row.failed), "failed", "failed")),
+        (Whole(seeds).to_string(), "seeds", of_seeds),
         (
             Span::millis(simulated_ms).to_string(),
             "simulated",
@@ -113,6 +118,36 @@ pub(super) fn head(page: &mut String, summary: &Summary, headline: &Headline) ->
     writeln!(page, "</dl>\n</header>")
 }
 
+/// The failures, those together that failed in the same way, each with its place on the page.
+fn ways(summary: &Summary) -> Vec<Vec<(usize, &Outcome)>> {
+    let mut ways: Vec<Vec<(usize, &Outcome)>> = Vec::new();
+    let way = |it: &Outcome| (it.verdict.signature().to_owned(), it.scenario.clone(), it.engine);
+    for (index, broken) in summary.broken.iter().enumerate() {
+        let outcome = &broken.run.outcome;
+        match ways.iter_mut().find(|alike| way(alike[0].1) == way(outcome)) {
+            Some(alike) => alike.push((index, outcome)),
+            None => ways.push(vec![(index, outcome)]),
+        }
+    }
+    ways
+}
+
+/// A way to fail, and the seeds that did.
+fn found(page: &mut String, alike: &[(usize, &Outcome)]) -> fmt::Result {
+    let (first, outcome) = alike[0];
+    let (law, scenario, engine) =
+        (Text(outcome.verdict.signature()), Text(&outcome.scenario), outcome.engine);
+    write!(page, r##"<li><a href="#run-{first}">{law}</a> <span>{scenario} on {engine}, "##)?;
+    if alike.len() == 1 {
+        return writeln!(page, "seed {:#x}</span></li>", outcome.seed);
+    }
+    write!(page, r#"{} seeds</span> <span class="seeds">"#, alike.len())?;
+    for (index, outcome) in alike {
+        write!(page, r##"<a href="#run-{index}">{:#x}</a> "##, outcome.seed)?;
+    }
+    writeln!(page, "</span></li>")
+}
+
 /// A row for each scenario on each engine.
 pub(super) fn rows(page: &mut String, summary: &Summary) -> fmt::Result {
     if summary.rows.is_empty() {
@@ -129,7 +164,7 @@ pub(super) fn rows(page: &mut String, summary: &Summary) -> fmt::Result {
         let kinds = row.faults.values().filter(|count| count.effects > 0).count();
         let points = row.points.values().filter(|count| count.drawn > 0).count();
         let seeds = row.seeds.max(1);
-        let is = if row.failed > 0 || lacks(row) { "bad" } else { "good" };
+        let is = if row.failed > 0 || row.lacks_coverage() { "bad" } else { "good" };
         writeln!(
             page,
             "<tr class={is}><th scope=row>{}<small>{}</small><td>{}<td class=n>{}<td class=\"n failed\">{}<td class=n>{}\
@@ -146,6 +181,12 @@ pub(super) fn rows(page: &mut String, summary: &Summary) -> fmt::Result {
             row.faults.len(),
             row.points.len(),
         )?;
+        if row.is_given_up {
+            writeln!(
+                page,
+                "<tr class=\"missing bad\"><td colspan=10><b>Given up:</b> so many seeds failed that the others were not run</tr>"
+            )?;
+        }
         if !row.missing.is_empty() {
             let (class, why) = match row.is_covered {
                 true => ("missing bad", "Coverage missing"),

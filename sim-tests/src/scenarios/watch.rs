@@ -54,6 +54,11 @@ impl Line {
         self.members.lock().waiting.values().filter(|watcher| !watcher.is_told.load(Relaxed)).count()
     }
 
+    /// How many are in line, have been told that it is their turn, and have not come to look.
+    pub(super) fn told(&self) -> usize {
+        self.members.lock().waiting.values().filter(|watcher| watcher.is_told.load(Relaxed)).count()
+    }
+
     /// Waiters are woken when it is their turn, and not to look whether it is.
     pub(super) fn check_wakes(&self, changes: u64) {
         let (wakes, members) = (self.wakes.load(Relaxed), self.members.lock());
@@ -74,11 +79,11 @@ impl Line {
         }
     }
 
-    /// Waits for `future`, and holds what it sees against the laws. If it `may_time_out`, its own timer wakes it as well, so
-    /// that nothing can be said about its turn.
+    /// Waits for `future`, and holds what it sees against the laws. If it `may_be_passed`, since its own timer wakes it as
+    /// well or its priority is not that of others, nothing is said about its turn.
     pub(super) async fn wait<T, E>(
         &self,
-        may_time_out: bool,
+        may_be_passed: bool,
         future: impl Future<Output = Result<T, E>>,
     ) -> Ended<Result<T, E>> {
         let watcher = Arc::new(Watcher {
@@ -111,7 +116,7 @@ impl Line {
         let unasked = self.wakes.load(Relaxed);
         let unasked = Told { first: unasked, last: unasked, at: self.host.now() };
         let told = told.unwrap_or(unasked);
-        if value.is_ok() && !was_passed && !may_time_out {
+        if value.is_ok() && !was_passed && !may_be_passed {
             self.passed(place.number, told);
         }
         Ended { value, told: Some(told.at) }

@@ -1,9 +1,17 @@
 //! Where two runs of one seed part ways.
 
+use super::driver::has_digest;
 use crate::{event::Event, outcome::Outcome};
 
 /// Where first, in words; `None` if they are the same run.
 pub(crate) fn between(first: &Outcome, second: &Outcome) -> Option<String> {
+    // Who died has no digest that could be compared.
+    if !has_digest(first) || !has_digest(second) {
+        let said =
+            |outcome: &Outcome| outcome.verdict.to_string().lines().next().unwrap_or_default().to_owned();
+        let (one, other) = (first.verdict.signature(), second.verdict.signature());
+        return (one != other).then(|| format!("one: {}; and then: {}", said(first), said(second)));
+    }
     let checkpoints = first.checkpoints.iter().zip(&second.checkpoints);
     let same_seconds = checkpoints.take_while(|(first, second)| first == second).count();
     let same_length = first.checkpoints.len() == second.checkpoints.len();
@@ -12,13 +20,21 @@ pub(crate) fn between(first: &Outcome, second: &Outcome) -> Option<String> {
         return Some(format!("first in second {same_seconds}; digests {first} and {second}"));
     }
     let (one, other) = (first.verdict.signature(), second.verdict.signature());
-    (one != other)
-        .then(|| format!("the digests are equal, yet one ended with `{one}` and one with `{other}`"))
+    if one != other {
+        return Some(format!("the digests are equal, yet one ended with `{one}` and one with `{other}`"));
+    }
+    let point = first.points.iter().find(|(point, times)| second.points.get(*point) != Some(times));
+    point.map(|(point, _)| format!("the digests are equal, yet the point `{point}` was not reached as often"))
+}
+
+/// How many events from the start on are the same.
+pub(crate) fn common(first: &[Event], second: &[Event]) -> usize {
+    first.iter().zip(second).take_while(|(first, second)| first == second).count()
 }
 
 /// The first event that differs, in words, with the one before it.
 pub(crate) fn event(first: &[Event], second: &[Event]) -> Option<String> {
-    let same = first.iter().zip(second).take_while(|(first, second)| first == second).count();
+    let same = common(first, second);
     if same == first.len() && same == second.len() {
         return None;
     }
@@ -63,6 +79,11 @@ mod tests {
         assert!(says(&outcome(&[1, 2], 4)).contains("second 2"));
         let stuck = Outcome { verdict: Verdict::Stuck { text: String::new() }, ..one.clone() };
         assert!(says(&stuck).contains("`stuck`"));
+        let points = [("here".to_owned(), 1)].into();
+        assert!(between(&Outcome { points, ..one.clone() }, &one).unwrap().contains("`here`"));
+        let dead = Outcome { verdict: Verdict::TimedOut { seconds: 7 }, ..outcome(&[], 0) };
+        assert!(says(&dead).contains("after 7 s") && !says(&dead).contains("digest"));
+        assert_eq!(between(&dead, &dead), None);
     }
 
     #[test]

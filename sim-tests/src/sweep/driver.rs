@@ -77,6 +77,9 @@ enum Work<'a> {
     Regression(&'a (PathBuf, Regression)),
 }
 
+/// What a regression says that one run alone cannot show.
+const DIVERGED: &str = "diverged";
+
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -212,7 +215,13 @@ impl Sweep<'_> {
     ) -> Option<()> {
         let Regression { scenario, engine, seed, schedule, .. } = regression;
         let request = Request::new(scenario, *engine, *seed).with(Some(schedule.clone()), Keep::Nothing);
-        let outcome = runner.run(&request)?.outcome;
+        let mut outcome = runner.run(&request)?.outcome;
+        if regression.failed == DIVERGED && outcome.verdict.is_pass() {
+            let second = runner.run(&request)?.outcome;
+            if let Some(text) = diverge::between(&outcome, &second) {
+                outcome.verdict = Verdict::Diverged { text };
+            }
+        }
         let mut state = state.lock();
         if let Some(lane) = self.lane(scenario, *engine) {
             state.rows[lane].regressions += 1;

@@ -1,9 +1,12 @@
 //! The least schedule that still fails: delta debugging over the faults (Zeller and Hildebrandt, *Simplifying and
-//! Isolating Failure-Inducing Input*, TSE 2002), then shorter, smaller and rounder ones.
+//! Isolating Failure-Inducing Input*, TSE 2002), then fewer faults at other times, then shorter, weaker and earlier ones.
+//!
+//! Removing alone gets stuck: each fault that goes changes what happens after it, so that a failure may need four faults
+//! by accident of when they are, and one at another time.
 
 use std::ops::ControlFlow;
 
-use crate::fault::{Fault, Schedule};
+use crate::fault::{Fault, FaultKind, Schedule};
 
 /// What a test says: the index of the first candidate that fails as the whole does, or that it is time to stop.
 pub(crate) type Tried = ControlFlow<(), Option<usize>>;
@@ -11,28 +14,39 @@ pub(crate) type Tried = ControlFlow<(), Option<usize>>;
 /// Rounds of removing and simplifying. What gets smaller in the fifth is not worth the time.
 const ROUNDS: usize = 4;
 
+/// So many faults of the whole are tried alone.
+const ALONE_MAX: usize = 64;
+
+/// At so many times a fault is tried alone.
+const TIMES: u128 = 40;
+
+/// Of more faults than these nothing is tried but to leave some out: the ways to replace two by one grow with the square.
+const REPLACED_MAX: usize = 8;
+
 /// What is left of `schedule` when nothing can be taken away from it. `first_failing` is asked about several candidates
 /// at once, so that it can try them beside each other; they are in order of preference.
 ///
 /// The result fails, if `schedule` does, also if it was stopped.
 pub(crate) fn shrink(schedule: &Schedule, first_failing: impl FnMut(&[Schedule]) -> Tried) -> Schedule {
-    let mut shrinker = Shrinker { best: schedule.faults.clone(), first_failing };
+    let mut shrinker = Shrinker { whole: &schedule.faults, best: schedule.faults.clone(), first_failing };
     let _stopped = shrinker.run();
     Schedule::new(shrinker.best)
 }
 
-struct Shrinker<F> {
+struct Shrinker<'a, F> {
+    whole: &'a [Fault],
     best: Vec<Fault>,
     first_failing: F,
 }
 
-impl<F: FnMut(&[Schedule]) -> Tried> Shrinker<F> {
+impl<F: FnMut(&[Schedule]) -> Tried> Shrinker<'_, F> {
     fn run(&mut self) -> ControlFlow<()> {
         if self.best.is_empty() || self.attempt(vec![Vec::new()])?.is_some() {
             return ControlFlow::Continue(());
         }
         for _ in 0..ROUNDS {
             self.remove()?;
+            while self.replace()? {}
             if !self.simplify()? {
                 break;
             }
@@ -74,11 +88,78 @@ impl<F: FnMut(&[Schedule]) -> Tried> Shrinker<F> {
         ControlFlow::Continue(())
     }
 
-    /// Makes each fault shorter, smaller and rounder. Returns whether it could.
+    /// Looks for fewer faults that do what these do: another alone, one at another time, two of them, or one less with
+    /// another in its place. Returns whether there are.
+    fn replace(&mut self) -> ControlFlow<(), bool> {
+        if self.best.len() < 2 || self.best.len() > REPLACED_MAX {
+            return ControlFlow::Continue(false);
+        }
+        let ways = [Self::others_alone, Self::one_elsewhere, Self::two, Self::one_for_two];
+        for way in ways {
+            let candidates = way(self);
+            if self.attempt(candidates)?.is_some() {
+                return ControlFlow::Continue(true);
+            }
+        }
+        ControlFlow::Continue(false)
+    }
+
+    fn others_alone(&self) -> Vec<Vec<Fault>> {
+        self.whole.iter().take(ALONE_MAX).map(|fault| vec![fault.clone()]).collect()
+    }
+
+    /// Each alone, at times all over the run.
+    fn one_elsewhere(&self) -> Vec<Vec<Fault>> {
+        let span =
+            self.whole.iter().map(|fault| fault.at_ms.saturating_add(fault.lasts_ms)).max().unwrap_or(0);
+        let times = (0..TIMES).map(|part| (u128::from(span) * part / TIMES) as u64);
+        times
+            .flat_map(|at_ms| self.best.iter().map(move |fault| vec![Fault { at_ms, ..fault.clone() }]))
+            .collect()
+    }
+
+    fn two(&self) -> Vec<Vec<Fault>> {
+        let pairs =
+            (0..self.best.len()).flat_map(|one| (one + 1..self.best.len()).map(move |two| (one, two)));
+        let pairs = pairs.map(|(one, two)| vec![self.best[one].clone(), self.best[two].clone()]);
+        pairs.filter(|pair| pair.len() < self.best.len()).collect()
+    }
+
+    /// One goes, and another takes its place: there as well, only there, or twice and four times as long.
+    fn one_for_two(&self) -> Vec<Vec<Fault>> {
+        let mut all = Vec::new();
+        for (gone, left) in self.best.iter().enumerate() {
+            for (stays, fault) in self.best.iter().enumerate().filter(|(stays, _)| *stays != gone) {
+                let from = left.at_ms.min(fault.at_ms);
+                let end = |fault: &Fault| fault.at_ms.saturating_add(fault.lasts_ms);
+                let spanning = Fault {
+                    at_ms: from,
+                    lasts_ms: end(left).max(end(fault)).saturating_sub(from),
+                    ..fault.clone()
+                };
+                let there = Fault { at_ms: left.at_ms, ..fault.clone() };
+                let longer = [2, 4]
+                    .map(|times| Fault { lasts_ms: fault.lasts_ms.saturating_mul(times), ..fault.clone() });
+                let kinds = [there].into_iter().chain([spanning].into_iter().chain(longer).filter(|it| {
+                    // What is over at once does not last.
+                    !it.kind.is_instant()
+                }));
+                for other in kinds.filter(|other| other != fault) {
+                    let mut faults = self.best.clone();
+                    faults[stays] = other;
+                    faults.remove(gone);
+                    all.push(faults);
+                }
+            }
+        }
+        all
+    }
+
+    /// Makes each fault shorter, weaker and earlier, and all together. Returns whether it could.
     fn simplify(&mut self) -> ControlFlow<(), bool> {
-        let mut any = false;
+        let mut any = self.attempt(sooner(&self.best))?.is_some();
         for index in 0..self.best.len() {
-            for simpler in [shorter, smaller, rounder] {
+            for simpler in [shorter, weaker, earlier] {
                 let candidates = simpler(&self.best[index]).into_iter().map(|fault| {
                     let mut faults = self.best.clone();
                     faults[index] = fault;
@@ -93,7 +174,7 @@ impl<F: FnMut(&[Schedule]) -> Tried> Shrinker<F> {
 }
 
 /// 1, 2, 5, 10, 20 ..: what a person would write.
-fn round_numbers() -> impl Iterator<Item = u64> {
+fn round_numbers() -> impl DoubleEndedIterator<Item = u64> {
     let decades = (0..19).map(|power| 10_u64.pow(power));
     decades.flat_map(|one| [1, 2, 5].map(|digit| digit * one))
 }
@@ -103,16 +184,35 @@ fn shorter(fault: &Fault) -> Vec<Fault> {
     lengths.map(|lasts_ms| Fault { lasts_ms, ..fault.clone() }).collect()
 }
 
-fn smaller(fault: &Fault) -> Vec<Fault> {
-    let (low, _high) = fault.kind.sizes();
-    let sizes = std::iter::once(low).chain(round_numbers().filter(|size| *size > low));
-    sizes.take_while(|size| *size < fault.size).map(|size| Fault { size, ..fault.clone() }).collect()
+/// With most kinds what is smaller is weaker; where the size is what is left to the host, it is the other way round.
+fn weaker(fault: &Fault) -> Vec<Fault> {
+    let (low, high) = fault.kind.sizes();
+    let is_what_is_left =
+        matches!(fault.kind, FaultKind::ShortReads | FaultKind::ShortWrites | FaultKind::Bandwidth);
+    let sizes: Vec<_> = if is_what_is_left {
+        let rounds = round_numbers().rev().filter(|size| *size < high);
+        std::iter::once(high).chain(rounds).take_while(|size| *size > fault.size).collect()
+    } else {
+        let rounds = round_numbers().filter(|size| *size > low);
+        std::iter::once(low).chain(rounds).take_while(|size| *size < fault.size).collect()
+    };
+    sizes.into_iter().map(|size| Fault { size, ..fault.clone() }).collect()
 }
 
-fn rounder(fault: &Fault) -> Vec<Fault> {
-    let rounded = [1000, 100, 10].map(|step| fault.at_ms / step * step);
-    let rounded = rounded.into_iter().filter(|at_ms| *at_ms != fault.at_ms);
-    rounded.map(|at_ms| Fault { at_ms, ..fault.clone() }).collect()
+/// At round times: the sooner it happens the less there is to read, and what cannot be sooner may be rounder.
+fn earlier(fault: &Fault) -> Vec<Fault> {
+    let floors = [1000, 100, 10].map(|step| fault.at_ms / step * step);
+    let soon = round_numbers().skip_while(|ms| *ms < 500).take_while(|ms| *ms < floors[0]);
+    let times = soon.chain(floors).filter(|at_ms| *at_ms < fault.at_ms);
+    times.map(|at_ms| Fault { at_ms, ..fault.clone() }).collect()
+}
+
+/// All of them sooner by as much, as far apart as they are.
+fn sooner(faults: &[Fault]) -> Vec<Vec<Fault>> {
+    let first = faults.iter().map(|fault| fault.at_ms).min().unwrap_or(0);
+    let by = [first, first / 4 * 3, first / 2].into_iter().filter(|ms| faults.len() > 1 && *ms >= 100);
+    let moved = |ms| faults.iter().map(|fault| Fault { at_ms: fault.at_ms - ms, ..fault.clone() }).collect();
+    by.map(moved).collect()
 }
 
 #[cfg(test)]
@@ -122,7 +222,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fault::FaultKind;
 
     fn fault(number: u64) -> Fault {
         let kind = FaultKind::Latency;
@@ -167,7 +266,49 @@ mod tests {
     fn sizes_stay_within_what_their_kind_has() {
         let schedule = Schedule::new(vec![fault(1)]);
         let (least, _tried) = shrunk(&schedule, |schedule| !schedule.faults.is_empty());
-        assert_eq!((least.faults[0].size, least.faults[0].lasts_ms, least.faults[0].at_ms), (20, 20, 1000));
+        assert_eq!((least.faults[0].size, least.faults[0].lasts_ms, least.faults[0].at_ms), (20, 20, 0));
+    }
+
+    #[test]
+    fn what_is_left_to_a_host_becomes_more_and_not_less() {
+        let fault = Fault { kind: FaultKind::Bandwidth, size: 300, ..fault(1) };
+        let fails = |schedule: &Schedule| schedule.faults.iter().any(|fault| fault.size <= 6000);
+        let (least, _tried) = shrunk(&Schedule::new(vec![fault]), fails);
+        assert_eq!(least.faults[0].size, 5000);
+    }
+
+    #[test]
+    fn four_faults_that_fail_by_accident_give_way_to_one_at_another_time() {
+        let schedule = Schedule::new((0..4).map(fault).collect());
+        let fails = |schedule: &Schedule| {
+            let is_there = |fault: &Fault| fault.on == "host 2" && (5500..6000).contains(&fault.at_ms);
+            schedule.faults.len() == 4 || schedule.faults.iter().any(is_there)
+        };
+        let (least, tried) = shrunk(&schedule, fails);
+        assert_eq!(least.faults.len(), 1, "{least:?}");
+        assert!(tried < 500, "{tried}");
+    }
+
+    #[test]
+    fn one_that_spans_two_takes_the_place_of_both() {
+        let faults = vec![fault(1), Fault { at_ms: 9000, ..fault(1) }];
+        let covers = |faults: &[Fault], at_ms: u64| {
+            faults.iter().any(|fault| (fault.at_ms..fault.at_ms + fault.lasts_ms).contains(&at_ms))
+        };
+        let fails = |schedule: &Schedule| covers(&schedule.faults, 2000) && covers(&schedule.faults, 12_000);
+        let (least, _tried) = shrunk(&Schedule::new(faults), fails);
+        assert_eq!(least.faults.len(), 1, "{least:?}");
+    }
+
+    #[test]
+    fn faults_that_belong_together_move_together() {
+        let schedule = Schedule::new(vec![fault(5), fault(6)]);
+        let fails = |schedule: &Schedule| match &schedule.faults[..] {
+            [one, two] => two.at_ms - one.at_ms == 1234 && one.on != two.on,
+            _ => false,
+        };
+        let (least, _tried) = shrunk(&schedule, fails);
+        assert_eq!(least.faults[0].at_ms, 0);
     }
 
     proptest! {

@@ -56,7 +56,7 @@ impl HostConnection {
             Side::Client => (local, peer),
             Side::Server => (peer, local),
         };
-        let wire = runtime.sim.weather().join(&runtime.sim, &runtime.host, side, key);
+        let wire = runtime.sim.weather().join(&runtime, side, key);
         let end = End { runtime, wire, side };
         Ok(Box::new(Self { inner, end, pace: None, shortened: None, lost: 0 }))
     }
@@ -221,12 +221,18 @@ impl HostConnection {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let slow = host.fault(FaultKind::Bandwidth);
-        if let Some(slow) = slow
-            && let Some(pace) = &mut self.pace
-            && pace.poll_unpin(cx).is_pending()
-        {
-            strike(sim, slow.index);
-            return Poll::Pending;
+        if let Some(slow) = slow {
+            // Others of the host may have been quicker when its turn came.
+            while let wait = host.sends_until().saturating_sub(sim.now())
+                && !wait.is_zero()
+            {
+                let pace = self.pace.get_or_insert_with(|| self.end.runtime.inner.sleep(wait));
+                if pace.poll_unpin(cx).is_pending() {
+                    strike(sim, slow.index);
+                    return Poll::Pending;
+                }
+                self.pace = None;
+            }
         }
         self.pace = None;
         let rate = slow.map_or(u64::MAX, |slow| slow.size.max(1));
@@ -251,7 +257,7 @@ impl HostConnection {
         }
         if slow.is_some() {
             let time = Duration::from_micros((sent as u64).saturating_mul(1_000_000) / rate);
-            self.pace = Some(self.end.runtime.inner.sleep(time));
+            host.send_for(sim.now(), time);
         }
         Poll::Ready(Ok(sent))
     }

@@ -12,7 +12,7 @@ use std::{
 use event_listener::{Event as Signal, EventListener, listener};
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
-use seaworthy_core::rt::Rng;
+use seaworthy_core::rt::{BoxListener, Rng};
 
 use super::wake;
 use crate::{Sim, engine::Engine, fault::FaultKind};
@@ -29,8 +29,10 @@ pub(crate) struct HostState {
     /// The last life that is over; lives count from 1.
     ended: AtomicU64,
     life: Mutex<Life>,
-    acceptors: Mutex<BTreeMap<u64, Arc<AtomicWaker>>>,
+    acceptors: Mutex<BTreeMap<u64, Arc<Acceptor>>>,
     chance: Mutex<Rng>,
+    /// When what was sent is on its way, while the host sends slowly.
+    sends_until: Mutex<Duration>,
     changed: Signal,
 }
 
@@ -61,6 +63,14 @@ pub(super) struct Seat {
     pub(super) is_held: AtomicBool,
 }
 
+/// A listening socket, as its host knows it.
+pub(super) struct Acceptor {
+    /// Woken when a fault is over.
+    pub(super) waker: AtomicWaker,
+    /// The engine's; `None` while it is polled, and once the life that it was of is over.
+    pub(super) inner: Mutex<Option<BoxListener>>,
+}
+
 pub(super) const fn bit(kind: FaultKind) -> u64 {
     1 << kind as u64
 }
@@ -77,6 +87,7 @@ impl HostState {
             ended: AtomicU64::new(0),
             life: Mutex::default(),
             acceptors: Mutex::default(),
+            sends_until: Mutex::default(),
             changed: Signal::new(),
         }
     }
@@ -163,6 +174,17 @@ impl HostState {
         (!delay.is_zero()).then_some((index, delay))
     }
 
+    /// When the next bytes may be sent, while the host sends slowly.
+    pub(super) fn sends_until(&self) -> Duration {
+        *self.sends_until.lock()
+    }
+
+    /// Sending keeps all connections of the host from it for a while.
+    pub(super) fn send_for(&self, now: Duration, time: Duration) {
+        let mut until = self.sends_until.lock();
+        *until = now.max(*until) + time;
+    }
+
     pub(super) fn add(&self, fault: Active) {
         self.change(|faults| faults.push(fault));
     }
@@ -180,7 +202,8 @@ impl HostState {
 
     /// A fault is over: those it held go on.
     pub(super) fn look_again(&self) {
-        let mut wakers: Vec<_> = self.acceptors.lock().values().filter_map(|waker| waker.take()).collect();
+        let mut wakers: Vec<_> =
+            self.acceptors.lock().values().filter_map(|acceptor| acceptor.waker.take()).collect();
         let tasks: Vec<_> = self.life.lock().tasks.values().cloned().collect();
         let held = tasks.iter().filter(|task| task.is_held.load(Ordering::Relaxed));
         wakers.extend(held.filter_map(|task| task.waker.take()));
@@ -193,13 +216,24 @@ impl HostState {
         self.changed.listen()
     }
 
-    /// A listener of the host; its waker is woken when a fault is over.
-    pub(super) fn add_acceptor(&self) -> (u64, Arc<AtomicWaker>) {
+    /// The host listens.
+    pub(super) fn add_acceptor(&self, listener: BoxListener) -> (u64, Arc<Acceptor>) {
         let mut acceptors = self.acceptors.lock();
         let number = acceptors.last_key_value().map_or(0, |(last, _)| last + 1);
-        let waker = Arc::new(AtomicWaker::new());
-        acceptors.insert(number, Arc::clone(&waker));
-        (number, waker)
+        let acceptor = Arc::new(Acceptor { waker: AtomicWaker::new(), inner: Mutex::new(Some(listener)) });
+        acceptors.insert(number, Arc::clone(&acceptor));
+        (number, acceptor)
+    }
+
+    /// Closes the listeners of a life that is over, which something outside of its tasks keeps. To be called on the host:
+    /// turmoil frees a port nowhere else.
+    pub(crate) fn close_listeners(&self) {
+        let acceptors = std::mem::take(&mut *self.acceptors.lock());
+        for acceptor in acceptors.into_values() {
+            let inner = acceptor.inner.lock().take();
+            drop(inner);
+            wake(acceptor.waker.take());
+        }
     }
 
     pub(super) fn remove_acceptor(&self, number: u64) {
@@ -213,17 +247,21 @@ impl HostState {
     pub(crate) fn start(&self) -> u64 {
         let mut life = self.life.lock();
         life.number += 1;
-        // On turmoil a crash may come before the first life has begun, and its end then starts it.
-        self.ended.store(life.number - 1, Ordering::Relaxed);
         life.number
     }
 
-    pub(super) fn life(&self) -> u64 {
+    pub(crate) fn life(&self) -> u64 {
         self.life.lock().number
     }
 
     pub(crate) fn is_over(&self, life: u64) -> bool {
         self.ended.load(Ordering::Relaxed) >= life
+    }
+
+    /// Whether no life of it is under way, and there was one.
+    pub(super) fn has_ended(&self) -> bool {
+        let life = self.life();
+        life > 0 && self.is_over(life)
     }
 
     /// Its main has ended: so do its tasks.
@@ -238,12 +276,13 @@ impl HostState {
         wake(tasks);
     }
 
-    /// A fault takes it down: its tasks are dropped. Returns whether it was up.
+    /// A fault takes it down: its tasks are dropped. Returns whether it was up, or about to start for the first time.
     pub(crate) fn kill(&self, fault: usize) -> bool {
         let (was_up, tasks) = {
             let mut state = self.life.lock();
+            let is_new = state.number == 0 && state.down.is_empty();
+            let was_up = is_new || !self.is_over(state.number);
             state.down.push(fault);
-            let was_up = !self.is_over(state.number);
             (was_up, self.finish(&state))
         };
         wake(tasks);

@@ -5,10 +5,16 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, task::AtomicWaker};
+use futures::FutureExt;
 use seaworthy_core::rt::{Address, BoxConnection, BoxListener, Listener, Sleep};
 
-use super::{connection::HostConnection, host::bit, runtime::HostRuntime, strike, wire::Side};
+use super::{
+    connection::HostConnection,
+    host::{Acceptor, bit},
+    runtime::HostRuntime,
+    strike,
+    wire::Side,
+};
 use crate::fault::FaultKind;
 
 const HOLDS_ACCEPTS: u64 = bit(FaultKind::AcceptStall) | bit(FaultKind::AcceptError);
@@ -19,7 +25,7 @@ const ERROR_EVERY: Duration = Duration::from_millis(50);
 /// A listening socket of a host, with the weather around it.
 pub(super) struct HostListener {
     runtime: HostRuntime,
-    inner: BoxListener,
+    local: Option<Address>,
     /// Accepted, and not handed out while a fault forbids it: only so it is known that the fault made a difference.
     waiting: Option<(BoxConnection, Address)>,
     /// When accepting may fail again.
@@ -30,7 +36,7 @@ pub(super) struct HostListener {
 struct Seat {
     runtime: HostRuntime,
     number: u64,
-    waker: Arc<AtomicWaker>,
+    acceptor: Arc<Acceptor>,
 }
 
 impl Drop for Seat {
@@ -41,17 +47,32 @@ impl Drop for Seat {
 
 impl HostListener {
     pub(super) fn new(runtime: HostRuntime, inner: BoxListener) -> Self {
-        let (number, waker) = runtime.host.add_acceptor();
-        let seat = Seat { runtime: runtime.clone(), number, waker };
-        Self { runtime, inner, waiting: None, again: None, seat }
+        let local = inner.local_addr().ok();
+        let (number, acceptor) = runtime.host.add_acceptor(inner);
+        let seat = Seat { runtime: runtime.clone(), number, acceptor };
+        Self { runtime, local, waiting: None, again: None, seat }
+    }
+
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxConnection, Address)>> {
+        let acceptor = &self.seat.acceptor;
+        // Registered first, looked then: an end in between is not missed, nor a fault that comes and goes.
+        acceptor.waker.register(cx.waker());
+        // Taken out while it is polled: that runs code of others, and not under the lock.
+        let inner = acceptor.inner.lock().take();
+        let Some(mut inner) = inner.filter(|_| !self.runtime.host.is_over(self.runtime.life)) else {
+            return Poll::Ready(self.runtime.check_alive().and(Err(io::ErrorKind::NotConnected.into())));
+        };
+        let accepted = inner.poll_accept(cx);
+        *acceptor.inner.lock() = Some(inner);
+        accepted
     }
 
     /// The next connection while a fault is under way that keeps it from the host.
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        self.seat.waker.register(cx.waker());
+        self.seat.acceptor.waker.register(cx.waker());
         let is_new = self.waiting.is_none();
         if is_new {
-            match ready!(self.inner.poll_accept(cx)) {
+            match ready!(self.poll_inner(cx)) {
                 Ok(accepted) => self.waiting = Some(accepted),
                 Err(error) => return Poll::Ready(error),
             }
@@ -80,14 +101,7 @@ impl Listener for HostListener {
         }
         let accepted = match self.waiting.take() {
             Some(accepted) => accepted,
-            None => match self.inner.poll_accept(cx) {
-                Poll::Ready(accepted) => accepted?,
-                Poll::Pending => {
-                    // For when a fault begins and is over again while nobody comes by.
-                    self.seat.waker.register(cx.waker());
-                    return Poll::Pending;
-                }
-            },
+            None => ready!(self.poll_inner(cx))?,
         };
         let (connection, peer) = accepted;
         let connection = HostConnection::wrap(self.runtime.clone(), connection, Side::Server)?;
@@ -95,6 +109,6 @@ impl Listener for HostListener {
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        self.inner.local_addr()
+        self.local.clone().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 }

@@ -124,8 +124,23 @@ impl Weather {
         self.wires.lock().values().filter(|wire| wire.touches(host)).cloned().collect()
     }
 
-    /// The connection that `host` is an end of. The first end to come creates it.
-    fn join(&self, sim: &Sim, host: &Arc<HostState>, side: Side, key: Key) -> Arc<Wire> {
+    /// A life of `host` is over and its tasks are gone. The connections that something outside of them keeps, as a scenario
+    /// may, end with the process all the same.
+    pub(crate) fn bury(&self, host: &Arc<HostState>) {
+        // Peers hear nothing of that until the power is back; then all is reset.
+        if host.has(FaultKind::PowerLoss) {
+            return;
+        }
+        for wire in self.wires_of(host) {
+            if wire.is_left_behind(host) && wire.reset() {
+                wire.wake();
+            }
+        }
+    }
+
+    /// The connection that a life of `host` is an end of. The first end to come creates it.
+    fn join(&self, runtime: &HostRuntime, side: Side, key: Key) -> Arc<Wire> {
+        let HostRuntime { sim, host, life, .. } = runtime;
         let wire = {
             let mut wires = self.wires.lock();
             let known = wires.get(&key).filter(|wire| wire.lacks(side));
@@ -133,7 +148,7 @@ impl Weather {
             wires.insert(key, Arc::clone(&wire));
             wire
         };
-        wire.join(side, host);
+        wire.join(side, host, *life);
         // On turmoil the address of the peer says which host it is; the test network has one address for both ends.
         let (client, server) = key;
         let peer = match side {

@@ -38,6 +38,7 @@ impl Net for HostRuntime {
         let Some(on) = on.tcp() else { return self.inner.runtime().net().listen(on) };
         let (runtime, on) = (self.clone(), Address::from(self.host.on_network(on)));
         async move {
+            runtime.check_alive()?;
             let listener = runtime.inner.runtime().net().listen(&on).await?;
             Ok(Box::new(HostListener::new(runtime, listener)) as BoxListener)
         }
@@ -69,6 +70,7 @@ async fn connect(
     to: SocketAddr,
     server: Option<Arc<HostState>>,
 ) -> io::Result<BoxConnection> {
+    runtime.check_alive()?;
     if let Some(server) = &server {
         runtime.approach(server).await?;
     }
@@ -83,6 +85,11 @@ impl HostRuntime {
     /// What happens on the way to a server, before it is there.
     async fn approach(&self, server: &Arc<HostState>) -> io::Result<()> {
         self.while_unanswered(server).await;
+        // Where no process runs, the kernel refuses. turmoil would let it wait for one.
+        if server.has_ended() {
+            self.answer_travels().await;
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let is_refused = [FaultKind::ConnectRefused, FaultKind::Crash];
         if let Some(refusal) = is_refused.into_iter().find_map(|kind| server.fault(kind)) {
             // A crash has had its effect already.

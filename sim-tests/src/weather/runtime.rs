@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, io,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -30,6 +30,14 @@ impl HostRuntime {
     /// Waits on the engine's clock, which no fault slows.
     pub(super) async fn wait(&self, duration: Duration) {
         self.inner.sleep(duration).await;
+    }
+
+    /// A runtime that was kept beyond its life has no network.
+    pub(super) fn check_alive(&self) -> io::Result<()> {
+        if self.host.is_over(self.life) {
+            return Err(io::Error::other("the process that this runtime was of has ended"));
+        }
+        Ok(())
     }
 
     fn late(&self, timer: Pin<Box<dyn Timer>>) -> Pin<Box<dyn Timer>> {

@@ -113,7 +113,9 @@ impl Future for HostTask {
         }
         this.was_late = false;
         let Some(future) = &mut this.future else { return Poll::Ready(()) };
+        let in_task = this.membership.runtime.sim.enter_task();
         let polled = future.as_mut().poll(cx);
+        drop(in_task);
         if polled.is_ready() {
             this.future = None;
         } else if kinds & bit(FaultKind::SpuriousWakes) != 0 {

@@ -45,7 +45,8 @@ pub(super) struct Wire {
 #[derive(Default)]
 struct End {
     host: OnceLock<Arc<HostState>>,
-    joined: AtomicBool,
+    /// The life of the host that holds it, from 1 on; 0 before it has joined.
+    life: AtomicU64,
     left: AtomicBool,
     sent: AtomicU64,
     received: AtomicU64,
@@ -100,6 +101,16 @@ pub(super) const DISTURBS: u64 = bit(FaultKind::StalledReader)
     | bit(FaultKind::ShortWrites)
     | bit(FaultKind::Bandwidth);
 
+impl End {
+    fn is_joined(&self) -> bool {
+        self.life.load(Ordering::Relaxed) > 0
+    }
+
+    fn is_held(&self) -> bool {
+        self.is_joined() && !self.left.load(Ordering::Relaxed)
+    }
+}
+
 impl Wire {
     pub(super) fn new(key: Key) -> Self {
         Self { key, ends: Default::default(), is_troubled: AtomicBool::new(false), state: Mutex::default() }
@@ -123,7 +134,7 @@ impl Wire {
     }
 
     pub(super) fn lacks(&self, side: Side) -> bool {
-        !self.end(side).joined.load(Ordering::Relaxed)
+        !self.end(side).is_joined()
     }
 
     pub(super) fn touches(&self, host: &Arc<HostState>) -> bool {
@@ -138,10 +149,17 @@ impl Wire {
         self.host(side).is_some_and(|end| Arc::ptr_eq(end, host))
     }
 
-    /// `host` holds this end from now on.
-    pub(super) fn join(&self, side: Side, host: &Arc<HostState>) {
-        self.end(side).joined.store(true, Ordering::Relaxed);
+    /// This life of `host` holds this end from now on.
+    pub(super) fn join(&self, side: Side, host: &Arc<HostState>, life: u64) {
+        self.end(side).life.store(life, Ordering::Relaxed);
         self.know(side, host);
+    }
+
+    /// Whether an end is still held that was of a life of `host` that is over.
+    pub(super) fn is_left_behind(&self, host: &Arc<HostState>) -> bool {
+        let sides = [Side::Client, Side::Server].into_iter().filter(|side| self.is_at(*side, host));
+        let mut ends = sides.map(|side| self.end(side));
+        ends.any(|end| end.is_held() && host.is_over(end.life.load(Ordering::Relaxed)))
     }
 
     /// This end is that of `host`. The faults under way there apply.
@@ -156,8 +174,7 @@ impl Wire {
         let end = self.end(side);
         end.left.store(true, Ordering::Relaxed);
         end.closed.store(true, Ordering::Relaxed);
-        let is_left = |end: &End| !end.joined.load(Ordering::Relaxed) || end.left.load(Ordering::Relaxed);
-        self.ends.iter().all(is_left)
+        !self.ends.iter().any(End::is_held)
     }
 }
 

@@ -8,7 +8,13 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use seaworthy_sim::{engine::Engine, fault::FaultKind, outcome::Verdict};
+use seaworthy_sim::{
+    engine::Engine,
+    event::What,
+    fault::FaultKind,
+    outcome::Verdict,
+    sweep::{Shown, Summary},
+};
 
 use crate::stage::{Law, command, said, sim, sweep};
 
@@ -23,18 +29,27 @@ laws! {
     a_sweep_of_what_is_well_passes_and_its_summary_is_complete,
     a_broken_law_is_shrunk_kept_and_repeated_by_one_command,
     whatever_way_a_run_ends_it_is_reported_as_that,
+    a_run_that_dies_or_hangs_leaves_where_it_stood,
+    a_killed_child_is_reported_as_killed,
+    what_hangs_is_shrunk_without_waiting_for_the_watchdog,
+    a_busy_machine_is_not_the_fault_of_a_run,
+    two_panics_are_two_failures,
     an_answer_that_another_might_have_written_is_none,
     what_a_scenario_prints_besides_is_no_harm,
     runs_that_differ_are_found_and_where_they_part,
+    a_run_that_differs_by_a_fault_is_shrunk_to_that_fault,
     what_is_missing_fails_a_sweep_with_seeds_enough_only,
     what_makes_no_sense_is_a_usage_error_that_says_what_would,
     nothing_is_written_that_was_not_asked_for_and_a_pipe_gets_no_cursor_codes,
     ctrl_c_stops_the_children_and_shows_what_was_run,
+    a_second_ctrl_c_ends_it_at_once,
     a_parent_that_is_killed_leaves_no_child_behind,
     a_time_is_kept,
     a_replay_is_the_run_of_the_sweep_and_repeats_itself,
     planted_bugs_need_a_build_that_has_them,
     the_list_names_all_there_is,
+    regressions_are_found_from_any_folder_and_those_of_others_are_skipped_aloud,
+    what_cannot_be_shrunk_is_kept_as_it_is,
 }
 
 fn a_sweep_of_what_is_well_passes_and_its_summary_is_complete() {
@@ -79,7 +94,9 @@ fn a_broken_law_is_shrunk_kept_and_repeated_by_one_command() {
     assert_eq!(again.code, Some(1), "{}", again.stderr);
     assert!(again.stdout.contains("twice the same") && again.stdout.contains("!! slow or panicking"));
     // It is run first, and enough to fail a sweep in which the seeds are well.
-    let later = sim(&format!("run violates --seeds 3..4 --regressions {regressions}"));
+    let json = folder.path().join("later.json");
+    let later =
+        sim(&format!("run violates --seeds 3..4 --regressions {regressions} --json {}", json.display()));
     assert_eq!(later.code, Some(1), "{}", later.stdout);
     assert!(
         later.stdout.contains("it is back") && later.stdout.contains("1 regressions"),
@@ -87,6 +104,9 @@ fn a_broken_law_is_shrunk_kept_and_repeated_by_one_command() {
         later.stdout
     );
     assert!(later.stdout.contains("--schedule"), "{}", later.stdout);
+    let summary: Summary = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    let row = &summary.rows[0];
+    assert_eq!((row.seeds, row.regressions, row.failed), (1, 1, 1), "it counts, and the seed does not");
 }
 
 fn whatever_way_a_run_ends_it_is_reported_as_that() {
@@ -113,6 +133,112 @@ fn whatever_way_a_run_ends_it_is_reported_as_that() {
     let (said, summary) = sweep("run spins --seeds 1 --seed-timeout 2s --shrink-time 0s");
     assert_eq!(said.code, Some(1));
     assert_eq!(summary.broken[0].run.outcome.verdict, Verdict::TimedOut { seconds: 2 });
+}
+
+/// The last event is the one before the end.
+fn stood_on_the_brink(run: &Shown) {
+    let last = run.trace.last().map(|event| &event.what);
+    let brink = matches!(last, Some(What::Note { text }) if text == "on the brink");
+    assert!(brink, "{}: {last:?}", run.outcome.scenario);
+    assert_eq!(run.outcome.events, run.trace.len() as u64 + run.left_out);
+}
+
+fn a_run_that_dies_or_hangs_leaves_where_it_stood() {
+    let (said, summary) = sweep("run aborts overflows hoards --seeds 1 --shrink-time 0s");
+    assert_eq!((said.code, summary.broken.len()), (Some(1), 3));
+    for broken in &summary.broken {
+        stood_on_the_brink(&broken.run);
+        let Verdict::Died { text } = &broken.run.outcome.verdict else { panic!("it died") };
+        let says = match &*broken.run.outcome.scenario {
+            "hoards" => "memory allocation of",
+            "overflows" => "overflowed its stack",
+            _ => "the last straw",
+        };
+        assert!(text.contains(says), "{text}");
+    }
+    assert!(said.stdout.contains("on the brink"), "{}", said.stdout);
+    let (_said, summary) = sweep("run spins --seeds 1 --seed-timeout 1s --shrink-time 0s");
+    stood_on_the_brink(&summary.broken[0].run);
+    let replay = sim("replay aborts 0");
+    assert!(replay.code == Some(1) && replay.stdout.contains("on the brink"), "{}", replay.stdout);
+}
+
+fn a_killed_child_is_reported_as_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("summary.json");
+    let mut line = command(&format!(
+        "run spins --seeds 1 --seed-timeout 3s --shrink-time 0s --no-regressions --json {}",
+        json.display()
+    ));
+    let runner = line.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("a child", || !children(runner.id()).is_empty());
+    let child = Pid::from_raw(children(runner.id())[0] as i32).unwrap();
+    kill_process(child, Signal::KILL).unwrap();
+    let said = said(runner.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(1), "{}", said.stdout);
+    let summary: Summary = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    let broken = &summary.broken[0];
+    let Verdict::Died { text } = &broken.run.outcome.verdict else { panic!("it was killed") };
+    assert!(text.contains("signal: 9"), "{text}");
+    // What killed it was not in the run.
+    assert!(
+        broken.notes.iter().any(|note| note.contains("run again it ended otherwise")),
+        "{:?}",
+        broken.notes
+    );
+}
+
+fn what_hangs_is_shrunk_without_waiting_for_the_watchdog() {
+    let (_said, summary) = sweep("run hangs --seeds 4 --seed-timeout 4s");
+    let broken = summary.broken.iter().find(|broken| broken.shrunk.is_some()).expect("one is shrunk");
+    assert!(matches!(broken.run.outcome.verdict, Verdict::TimedOut { .. }));
+    let faults = &broken.run.outcome.schedule.faults;
+    assert!(faults.len() == 1 && faults[0].kind == FaultKind::SlowReply, "{faults:?}");
+    stood_on_the_brink(&broken.run);
+}
+
+fn a_busy_machine_is_not_the_fault_of_a_run() {
+    if std::fs::read_to_string("/proc/self/schedstat").is_err() {
+        return;
+    }
+    let cores = thread::available_parallelism().unwrap().get();
+    let (seeds, jobs) = (3 * cores, 3 * cores);
+    let (said, summary) = sweep(&format!(
+        "run burns --seeds 1..{} --jobs {jobs} --seed-timeout 1s --shrink-time 0s",
+        seeds + 1
+    ));
+    assert_eq!(said.code, Some(1));
+    // Each had a third of a processor, and a second of it.
+    assert!(summary.wall_ms > 1700, "{}", summary.wall_ms);
+    assert_eq!(summary.broken[0].run.outcome.verdict, Verdict::TimedOut { seconds: 1 });
+}
+
+fn two_panics_are_two_failures() {
+    let (said, summary) = sweep("run panics-two-ways --seeds 12");
+    let shrunk: Vec<_> = summary.broken.iter().filter(|broken| broken.shrunk.is_some()).collect();
+    assert_eq!(shrunk.len(), 2, "{}", said.stdout);
+    for broken in shrunk {
+        let Verdict::Panicked { text } = &broken.run.outcome.verdict else { panic!("it panicked") };
+        let kind = if text.contains("one way") { FaultKind::Panic } else { FaultKind::SlowReply };
+        let faults = &broken.run.outcome.schedule.faults;
+        assert!(faults.len() == 1 && faults[0].kind == kind, "{text}: {faults:?}");
+    }
+    // Of two faults that panic alone, the one that did is left.
+    let folder = tempfile::tempdir().unwrap();
+    let (schedule, json) = (folder.path().join("both.json"), folder.path().join("summary"));
+    let fault = |kind| {
+        format!(r#"{{"at_ms": 1000, "lasts_ms": 5000, "kind": "{kind}", "on": "client", "size": 100}}"#)
+    };
+    std::fs::write(&schedule, format!("[{}, {}]", fault("slow-reply"), fault("panic"))).unwrap();
+    let (schedule, file) = (schedule.display(), json.display());
+    let said = sim(&format!("replay panics-two-ways 1 --schedule {schedule} --shrink --json {file}"));
+    let summary: Summary = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    let outcome = &summary.broken[0].run.outcome;
+    assert!(outcome.verdict.to_string().contains("one way"), "{}", said.stdout);
+    assert_eq!(
+        outcome.schedule.faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(),
+        [FaultKind::Panic]
+    );
 }
 
 fn an_answer_that_another_might_have_written_is_none() {
@@ -151,6 +277,35 @@ fn runs_that_differ_are_found_and_where_they_part() {
     assert!(text.contains("both:") && text.contains("one:") && text.contains("other:"), "{text}");
     let replay = sim("replay diverges 0");
     assert!(replay.code == Some(1) && replay.stdout.contains("two runs of this seed differ"));
+}
+
+fn a_run_that_differs_by_a_fault_is_shrunk_to_that_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().display();
+    let mut found = None;
+    for seed in 0..20 {
+        // The first seed of a sweep is run twice.
+        let run = format!("run diverges-when-slow --seeds {seed}..{} --keep --regressions {kept}", seed + 1);
+        let json = folder.path().join("summary");
+        let said = sim(&format!("{run} --json {}", json.display()));
+        let summary: Summary = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+        found = summary.broken.into_iter().find(|broken| broken.shrunk.is_some());
+        if found.is_some() {
+            assert!(said.stdout.contains("kept: "), "{}", said.stdout);
+            break;
+        }
+    }
+    let broken = found.expect("one is shrunk");
+    let Verdict::Diverged { text } = &broken.run.outcome.verdict else { panic!("it differs") };
+    assert!(text.contains("process"), "{text}");
+    let faults = &broken.run.outcome.schedule.faults;
+    assert!(faults.len() == 1 && faults[0].kind == FaultKind::SlowReply, "{faults:?}");
+    let last = broken.run.trace.last().map(|event| &event.what);
+    assert!(matches!(last, Some(What::Note { text }) if text.starts_with("process")), "{last:?}");
+    // As a regression it is run twice too.
+    let later =
+        sim(&format!("run diverges-when-slow --seeds 1000..1001 --shrink-time 0s --regressions {kept}"));
+    assert!(later.code == Some(1) && later.stdout.contains("it is back"), "{}", later.stdout);
 }
 
 fn what_is_missing_fails_a_sweep_with_seeds_enough_only() {
@@ -212,6 +367,28 @@ fn ctrl_c_stops_the_children_and_shows_what_was_run() {
     assert!(said.stdout.contains("interrupted") && said.stdout.contains("0 failed"), "{}", said.stdout);
 }
 
+fn a_second_ctrl_c_ends_it_at_once() {
+    // It cannot go on: what it says is not read.
+    let mut line = command("replay gossips 1 --trace");
+    let mut runner = line.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let stdout = runner.stdout.take().unwrap();
+    wait_for("words", || rustix::io::ioctl_fionread(&stdout).unwrap() >= 60 << 10);
+    let pid = Pid::from_child(&runner);
+    let is_pending = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", runner.id())).unwrap_or_default();
+        let pending = status.lines().filter(|line| line.starts_with("ShdPnd") || line.starts_with("SigPnd"));
+        pending.into_iter().any(|line| !line.ends_with("\t0000000000000000"))
+    };
+    kill_process(pid, Signal::INT).unwrap();
+    wait_for("a signal that is taken", || !is_pending());
+    thread::sleep(Duration::from_millis(50));
+    assert!(is_running(runner.id()), "the first asks it to stop");
+    kill_process(pid, Signal::INT).unwrap();
+    wait_for("its end", || !is_running(runner.id()));
+    assert_eq!(runner.wait().unwrap().code(), Some(130));
+    drop(stdout);
+}
+
 fn a_parent_that_is_killed_leaves_no_child_behind() {
     if !cfg!(target_os = "linux") {
         return;
@@ -266,6 +443,37 @@ fn the_list_names_all_there_is() {
         assert!(list.stdout.contains(part), "{part} in {}", list.stdout);
     }
     assert!(!list.stdout.contains("violates"));
+}
+
+fn regressions_are_found_from_any_folder_and_those_of_others_are_skipped_aloud() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim_itself = |arguments: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sim"));
+        command.args(arguments.split_whitespace()).current_dir(folder.path());
+        said(command.env_remove("CARGO_MANIFEST_DIR").env_remove("SEAWORTHY_CANARY").output().unwrap())
+    };
+    let list = sim_itself("list tasks");
+    let there = format!(" regressions in {}/regressions", env!("CARGO_MANIFEST_DIR"));
+    assert!(list.stdout.contains(&there), "{}", list.stdout);
+    let other =
+        r#"{"scenario": "violates", "engine": "testing", "seed": "0x1", "failed": "x", "schedule": []}"#;
+    std::fs::write(folder.path().join("other.json"), other).unwrap();
+    let run = sim_itself(&format!(
+        "run tasks --engine testing --seeds 1 --regressions {}",
+        folder.path().display()
+    ));
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("skipped: ") && run.stderr.contains("`violates`"), "{}", run.stderr);
+}
+
+fn what_cannot_be_shrunk_is_kept_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().display();
+    let run = sim(&format!("run panics --seeds 3 --shrink-time 0s --keep --regressions {kept}"));
+    assert!(run.code == Some(1) && run.stdout.contains("kept: "), "{}", run.stdout);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let again = sim(&format!("run panics --seeds 50..51 --shrink-time 0s --regressions {kept}"));
+    assert!(again.stdout.contains("it is back"), "{}", again.stdout);
 }
 
 /// The children of a process.

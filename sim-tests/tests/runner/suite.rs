@@ -145,8 +145,9 @@ const LIVELOCKS: Play = Play {
 /// Never returns from a poll.
 const SPINS: Play = Play {
     name: "spins",
-    act: |_host| {
-        async {
+    act: |host| {
+        async move {
+            host.note(format_args!("on the brink"));
             eprintln!("going to sleep");
             loop {
                 thread::sleep(Duration::from_secs(1));
@@ -157,10 +158,97 @@ const SPINS: Play = Play {
     ..CALM
 };
 
-const ABORTS: Play = Play {
-    name: "aborts",
+/// Hangs while a reply is slow.
+const HANGS: Play = Play {
+    name: "hangs",
+    act: |host| {
+        async move {
+            while !host.is_healed() {
+                host.rt().sleep(Duration::from_millis(20)).await;
+                if host.strikes(FaultKind::SlowReply).is_some() {
+                    host.note(format_args!("on the brink"));
+                    loop {
+                        thread::sleep(Duration::from_secs(1));
+                    }
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
+/// Never returns from a poll, and needs a processor for it.
+const BURNS: Play = Play {
+    name: "burns",
     act: |_host| {
         async {
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
+/// Takes more memory than there is.
+const HOARDS: Play = Play {
+    name: "hoards",
+    act: |host| {
+        async move {
+            host.note(format_args!("on the brink"));
+            let mut hoard = Vec::new();
+            loop {
+                hoard.push(std::hint::black_box(Vec::<u8>::with_capacity(256 << 20)));
+            }
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
+const OVERFLOWS: Play = Play {
+    name: "overflows",
+    act: |host| {
+        async move {
+            host.note(format_args!("on the brink"));
+            std::hint::black_box(deeper(1));
+            Ok(())
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
+fn deeper(depth: u64) -> u64 {
+    let page = std::hint::black_box([depth; 512]);
+    if depth == 0 { 0 } else { deeper(depth + 1) + page[7] }
+}
+
+/// Panics in one of two ways; which is the seed's.
+const PANICS_TWO_WAYS: Play = Play {
+    name: "panics-two-ways",
+    act: |host| {
+        async move {
+            while !host.is_healed() {
+                host.rt().sleep(Duration::from_millis(20)).await;
+                assert!(host.strikes(FaultKind::Panic).is_none(), "one way");
+                assert!(host.strikes(FaultKind::SlowReply).is_none(), "another way");
+            }
+            Ok(())
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
+const ABORTS: Play = Play {
+    name: "aborts",
+    act: |host| {
+        async move {
+            host.note(format_args!("on the brink"));
             eprintln!("{}the last straw", "so much to say ".repeat(10_000));
             process::abort()
         }
@@ -256,6 +344,42 @@ const DIVERGES: Play = Play {
     ..CALM
 };
 
+/// Other every time that a reply is slow.
+const DIVERGES_WHEN_SLOW: Play = Play {
+    name: "diverges-when-slow",
+    act: |host| {
+        async move {
+            while !host.is_healed() {
+                host.rt().sleep(Duration::from_millis(20)).await;
+                host.note(format_args!("a turn"));
+                let _strikes = host.strikes(FaultKind::Panic);
+                if host.strikes(FaultKind::SlowReply).is_some() {
+                    host.note(format_args!("process {}", process::id()));
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
+/// Has much to tell.
+const GOSSIPS: Play = Play {
+    name: "gossips",
+    kinds: &[],
+    act: |host| {
+        async move {
+            for number in 0..3000 {
+                host.note(format_args!("{number}: {}", "and then ".repeat(12)));
+            }
+            Ok(())
+        }
+        .boxed()
+    },
+    ..CALM
+};
+
 /// Kinds without effect, and a point out of reach.
 const INERT: Play = Play {
     name: "inert",
@@ -277,6 +401,11 @@ pub(crate) const SUITE: &[&dyn Scenario] = &[
     &DEADLOCKS,
     &LIVELOCKS,
     &SPINS,
+    &HANGS,
+    &BURNS,
+    &HOARDS,
+    &OVERFLOWS,
+    &PANICS_TWO_WAYS,
     &ABORTS,
     &EXITS,
     &LEAVES_BADLY,
@@ -285,5 +414,7 @@ pub(crate) const SUITE: &[&dyn Scenario] = &[
     &FORGES_AND_EXITS,
     &ANSWERS_AND_FAILS,
     &DIVERGES,
+    &DIVERGES_WHEN_SLOW,
+    &GOSSIPS,
     &INERT,
 ];

@@ -1,5 +1,6 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use seaworthy_core::{
     pool::{AcquireError, Check, Lease, Pool},
     rt::Rng,
@@ -7,6 +8,9 @@ use seaworthy_core::{
 
 use super::{Plan, backend::Backend, laws::Ledger};
 use crate::{always, fault::FaultKind, scenario::Host, scenarios::turns, sometimes};
+
+/// How long at most a caller in line does not look whether it is its turn.
+const ABSENT_MAX: Duration = Duration::from_millis(400);
 
 /// One of the many who want a connection.
 pub(super) struct Caller {
@@ -48,11 +52,18 @@ impl Caller {
     async fn call(&mut self) {
         let began = self.host.now();
         let host = self.host.clone();
-        let got = host.cancellable(self.get()).await;
+        // Now and then it has something else to do when its turn comes.
+        let absent = if self.rng.chance(1, 40) {
+            self.rng.duration(Duration::ZERO, ABSENT_MAX)
+        } else {
+            Duration::ZERO
+        };
+        let got = host.cancellable(self.get(absent)).await;
         let took = self.host.now() - began;
         let limit = self.plan.config.acquire_timeout.unwrap_or_default();
         // A caller that is not polled in time cannot know; and a tick is what the clocks can tell apart.
-        let is_late = took > limit + Duration::from_millis(25) && turns::are_on_time(&self.host, began);
+        let is_late =
+            took > limit + absent + Duration::from_millis(25) && turns::are_on_time(&self.host, began);
         always!(self.host, !is_late, "a call ends with its timeout", "{took:?} instead of {limit:?}");
         let number = self.number;
         match got {
@@ -78,9 +89,16 @@ impl Caller {
     }
 
     /// Waits for a lease, and notes when it takes its place in line and when it is served.
-    async fn get(&self) -> Result<Lease<Backend>, AcquireError<std::io::Error>> {
+    async fn get(&self, absent: Duration) -> Result<Lease<Backend>, AcquireError<std::io::Error>> {
         let mut get = pin!(self.pool.get());
         let mut in_line = None;
+        if !absent.is_zero() {
+            if let Some(got) = get.as_mut().now_or_never() {
+                return got;
+            }
+            self.host.rt().sleep(absent).await;
+            return get.await;
+        }
         let got = poll_fn(|cx| {
             let polled = get.as_mut().poll(cx);
             if polled.is_pending() && in_line.is_none() && self.is_undisturbed() {

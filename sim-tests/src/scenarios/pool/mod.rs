@@ -164,6 +164,8 @@ impl Plan {
         let max = 1 + rng.index(6);
         let some =
             |rng: &mut Rng, low: u64, high: u64| rng.chance(1, 2).then(|| ms(low + rng.below(high - low)));
+        // Short ones as well: only a caller that is late misses its turn.
+        let handover_max = if rng.chance(1, 2) { 5 } else { 200 };
         let config = pool::Config {
             max,
             min_idle: rng.index(max + 1),
@@ -178,7 +180,7 @@ impl Plan {
             },
             check_timeout: Some(ms(100 + rng.below(1000))),
             close_timeout: Some(ms(100 + rng.below(1000))),
-            handover_max: Some(ms(2 + rng.below(200))),
+            handover_max: Some(ms(1 + rng.below(handover_max))),
             lifetime_max: some(rng, 1000, 10_000),
             idle_timeout: some(rng, 200, 2000),
             keepalive: None,
@@ -267,6 +269,8 @@ async fn settle(host: &Host, pool: &Pool<Backend>, plan: &Plan, ledger: &Ledger)
         host.rt().sleep(Duration::from_millis(100)).await;
     }
     let stats = pool.stats();
+    let (kept, max) = (stats.in_use + stats.idle + stats.checking, plan.config.max);
+    always!(host, kept <= max, "a pool that was made smaller shrinks", "{kept} of {max}: {stats:?}");
     always!(host, stats.idle >= spare, "min_idle is restored", "{} of {spare}: {stats:?}", stats.idle);
     sometimes!(host, spare > 0, "the spare connections are there again");
     let out = stats.in_use + stats.waiting;

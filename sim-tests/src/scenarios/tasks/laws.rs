@@ -52,13 +52,14 @@ impl Ledger {
     }
 
     /// A task that is about to be submitted. Put it into its future.
-    pub(super) fn submit(&self, host: &Host, priority: i32) -> Work {
+    pub(super) fn submit(&self, host: &Host, priority: i32, limits: Limits) -> Work {
         let mut book = self.0.lock();
         book.submitted += 1;
         book.alive += 1;
         let number = book.submitted;
         book.pending.insert(number, (priority, host.now()));
-        Work { host: host.clone(), ledger: self.clone(), number, priority, is_running: false }
+        let since = host.now();
+        Work { host: host.clone(), ledger: self.clone(), number, priority, limits, since, is_running: false }
     }
 
     /// It was taken out of the queue: whoever polls it now is wrong. Returns whether it was there.
@@ -73,7 +74,17 @@ pub(super) struct Work {
     ledger: Ledger,
     number: u64,
     priority: i32,
+    limits: Limits,
+    /// When it came, or began to run.
+    since: Duration,
     is_running: bool,
+}
+
+/// How long a task may wait and run.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) queue: Option<Duration>,
+    pub(super) run: Option<Duration>,
 }
 
 impl Work {
@@ -81,8 +92,18 @@ impl Work {
         self.number
     }
 
+    /// It has done for so long what it may do for `limit`.
+    fn check_limit(&self, limit: Option<Duration>, law: &str) {
+        let took = self.host.now() - self.since;
+        if limit.is_some_and(|limit| took > limit + MOMENT) && turns::are_on_time(&self.host, self.since) {
+            self.host.violated(law, format_args!("task {}: {took:?} instead of {limit:?}", self.number));
+        }
+    }
+
     /// At its first poll.
     pub(super) fn start(&mut self) {
+        self.check_limit(self.limits.queue, "no task waits longer than it may");
+        self.since = self.host.now();
         let (number, host) = (self.number, &self.host);
         let mut book = self.ledger.0.lock();
         let was_pending = book.pending.remove(&number).is_some();
@@ -123,6 +144,9 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
+        if self.is_running {
+            self.check_limit(self.limits.run, "no task runs longer than it may");
+        }
         let mut book = self.ledger.0.lock();
         book.alive -= 1;
         book.pending.remove(&self.number);

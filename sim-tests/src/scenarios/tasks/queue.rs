@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -7,10 +7,38 @@ use seaworthy_core::{
     task::PriorityQueue,
 };
 
-use crate::{always, scenario::Host, sometimes};
+use crate::{
+    always,
+    scenario::Host,
+    scenarios::watch::{Ended, Line},
+    sometimes,
+};
 
 /// The items of one queue that have not come out.
 type Inside = Arc<Mutex<Book>>;
+
+/// A queue, and its two lines.
+struct Exchange {
+    host: Host,
+    queue: PriorityQueue<Item>,
+    inside: Inside,
+    for_room: Line,
+    for_items: Line,
+}
+
+impl Exchange {
+    /// Nobody waits in vain: what there is has been promised to somebody who will come for it.
+    fn check(&self) {
+        let (len, room) = (self.queue.len(), self.queue.capacity() - self.queue.len());
+        for (line, there) in [(&self.for_items, len), (&self.for_room, room)] {
+            let (waiting, told) = (line.waiting(), line.told());
+            let in_vain = waiting > 0 && there > told;
+            let text =
+                format_args!("{waiting} wait, {there} of {} are there for {told}", self.queue.capacity());
+            always!(self.host, !in_vain, "nobody waits at a queue in vain", "{text}");
+        }
+    }
+}
 
 #[derive(Default)]
 struct Book {
@@ -36,65 +64,67 @@ impl Drop for Item {
 
 /// Producers and consumers of one queue, who give up now and then: each item comes out once.
 pub(super) async fn hand_over(host: Host, capacity: usize) {
-    let queue = Arc::new(PriorityQueue::new(capacity).expect("a capacity of at least one"));
-    let inside = Inside::default();
+    let exchange = Arc::new(Exchange {
+        queue: PriorityQueue::new(capacity).expect("a capacity of at least one"),
+        inside: Inside::default(),
+        for_room: Line::new(&host, "room"),
+        for_items: Line::new(&host, "an item"),
+        host: host.clone(),
+    });
     let (producers, consumers) = (Scope::new(host.rt()), Scope::new(host.rt()));
     for number in 0..3 {
         let rng = |label: &str| host.sim().rng(label, number);
-        let (producer, items) = (Arc::clone(&queue), Arc::clone(&inside));
-        producers.spawn("producer", produce(host.clone(), producer, items, rng("producer"), number));
-        consumers.spawn(
-            "consumer",
-            consume(host.clone(), Arc::clone(&queue), Arc::clone(&inside), rng("consumer")),
-        );
+        producers.spawn("producer", produce(Arc::clone(&exchange), rng("producer"), number));
+        consumers.spawn("consumer", consume(Arc::clone(&exchange), rng("consumer")));
     }
     producers.join().await.expect("producers do not panic");
-    queue.close();
+    exchange.queue.close();
     consumers.join().await.expect("consumers do not panic");
-    let left = std::mem::take(&mut inside.lock().inside);
+    let left = std::mem::take(&mut exchange.inside.lock().inside);
     always!(host, left.is_empty(), "a queue loses nothing", "{left:?} went in and did not come out");
 }
 
-async fn produce(host: Host, queue: Arc<PriorityQueue<Item>>, inside: Inside, mut rng: Rng, producer: u64) {
+async fn produce(exchange: Arc<Exchange>, mut rng: Rng, producer: u64) {
+    let Exchange { host, queue, inside, for_room, .. } = &*exchange;
     for item in 0.. {
         if host.is_healed() {
             return;
         }
         host.rt().sleep(rng.duration(Duration::ZERO, Duration::from_millis(300))).await;
+        exchange.check();
         let number = producer << 32 | item;
         // Before it goes in: it may be out again before the push returns.
         inside.lock().inside.insert(number);
-        let item = Item { number, book: Arc::clone(&inside) };
+        let item = Item { number, book: Arc::clone(inside) };
         let priority = rng.below(3) as i32;
-        let push = async {
-            let mut push = pin!(queue.push(priority, item));
-            let first = push.as_mut().now_or_never();
-            sometimes!(host, first.is_none(), "a producer waits for room");
-            match first {
-                Some(pushed) => pushed.is_ok(),
-                None => push.await.is_ok(),
+        // Not in the order of arrival: by priority.
+        match host.cancellable(for_room.wait(true, queue.push(priority, item))).await {
+            Some(Ended { value, told }) => {
+                sometimes!(host, told.is_some(), "a producer waits for room");
+                always!(host, value.is_ok(), "an open queue takes what is pushed", "{number:#x}");
             }
-        };
-        let pushed = host.cancellable(push).await;
-        always!(host, pushed != Some(false), "an open queue takes what is pushed", "{number:#x}");
-        if pushed.is_none() {
-            host.reached("a producer gives up");
-            let mut book = inside.lock();
-            let is_back = book.dropped.remove(&number) && book.inside.remove(&number);
-            drop(book);
-            always!(host, is_back, "a push that was dropped has not happened", "{number:#x}");
+            None => {
+                host.reached("a producer gives up");
+                let mut book = inside.lock();
+                let is_back = book.dropped.remove(&number) && book.inside.remove(&number);
+                drop(book);
+                always!(host, is_back, "a push that was dropped has not happened", "{number:#x}");
+            }
         }
     }
 }
 
-async fn consume(host: Host, queue: Arc<PriorityQueue<Item>>, inside: Inside, mut rng: Rng) {
+async fn consume(exchange: Arc<Exchange>, mut rng: Rng) {
+    let Exchange { host, queue, inside, for_items, .. } = &*exchange;
     loop {
         host.rt().sleep(rng.duration(Duration::ZERO, Duration::from_millis(400))).await;
-        sometimes!(host, queue.is_empty(), "an item is waited for");
-        match host.cancellable(queue.pop()).await {
+        exchange.check();
+        let pop = queue.pop().map(|item| item.ok_or(()));
+        match host.cancellable(for_items.wait(false, pop)).await {
             None => host.reached("a waiter for an item gives up"),
-            Some(None) => return,
-            Some(Some(item)) => {
+            Some(Ended { value: Err(()), .. }) => return,
+            Some(Ended { value: Ok(item), told }) => {
+                sometimes!(host, told.is_some(), "an item is waited for");
                 let was_there = inside.lock().inside.remove(&item.number);
                 always!(host, was_there, "an item comes out once", "{:#x}", item.number);
             }

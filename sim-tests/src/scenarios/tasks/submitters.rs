@@ -7,7 +7,7 @@ use seaworthy_core::{
 
 use super::{
     Plan,
-    laws::{Ledger, Work},
+    laws::{Ledger, Limits, Work},
 };
 use crate::{always, fault::FaultKind, scenario::Host, sometimes};
 
@@ -36,7 +36,7 @@ impl Submitter {
     pub(super) async fn submit_until_healed(mut self) {
         while !self.host.is_healed() {
             self.host.rt().sleep(self.rng.duration(Duration::ZERO, self.plan.pause)).await;
-            let (spec, priority) = self.spec();
+            let (spec, priority, limits) = self.spec();
             if self.rng.chance(1, 4) {
                 let host = self.host.clone();
                 let manager = Arc::clone(&self.manager);
@@ -45,7 +45,7 @@ impl Submitter {
                     None => host.reached("a reservation is given up"),
                     Some(None) => return,
                     Some(Some(reservation)) => {
-                        let work = self.ledger.submit(&host, priority);
+                        let work = self.ledger.submit(&host, priority, limits);
                         let number = work.number();
                         let job = reservation.submit(spec, self.work(work));
                         self.see_to(job, number).await;
@@ -53,7 +53,7 @@ impl Submitter {
                 }
                 continue;
             }
-            let work = self.ledger.submit(&self.host, priority);
+            let work = self.ledger.submit(&self.host, priority, limits);
             let number = work.number();
             let future = self.work(work);
             // Strangers of one priority come at once now and then.
@@ -62,18 +62,20 @@ impl Submitter {
         }
     }
 
-    fn spec(&mut self) -> (Spec, i32) {
+    fn spec(&mut self) -> (Spec, i32, Limits) {
         let priority = self.rng.below(4) as i32;
-        let mut spec = Spec::new("work").priority(priority);
         let mut some = || self.rng.duration(Duration::from_millis(1), Duration::from_secs(2));
         let (queue, run) = (some(), some());
-        if self.rng.chance(1, 4) {
-            spec = spec.queue_timeout(queue);
+        let mut limit = |limit| self.rng.chance(1, 4).then_some(limit);
+        let limits = Limits { queue: limit(queue), run: limit(run) };
+        let mut spec = Spec::new("work").priority(priority);
+        if let Some(limit) = limits.queue {
+            spec = spec.queue_timeout(limit);
         }
-        if self.rng.chance(1, 4) {
-            spec = spec.run_timeout(run);
+        if let Some(limit) = limits.run {
+            spec = spec.run_timeout(limit);
         }
-        (spec, priority)
+        (spec, priority, limits)
     }
 
     /// What a task does: some steps, a job on another thread, a panic.

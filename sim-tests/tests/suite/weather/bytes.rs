@@ -277,6 +277,34 @@ fn what_the_host_sends_takes_its_time_while_it_is_to_be_slow() {
 }
 
 #[test]
+fn all_connections_of_a_host_share_its_bandwidth() {
+    for engine in Engine::ALL {
+        let ends = Seen::new();
+        let run = play(*engine, fault(FaultKind::Bandwidth, 2000), |stage| {
+            super::play::echo_server(stage);
+            for name in ["one", "two", "three"] {
+                let ends = ends.clone();
+                stage.client(name, move |host| {
+                    let ends = ends.clone();
+                    async move {
+                        let mut connection = connect(host.rt()).await?;
+                        until(&host, BEGIN + SLACK).await;
+                        connection.write_all(&[0; 1000]).await?;
+                        connection.read_exact(&mut [0; 1000]).await?;
+                        ends.add(host.now() - BEGIN);
+                        Ok(())
+                    }
+                });
+            }
+        });
+        let ends = ends.take();
+        let last = *ends.iter().max().expect("all end");
+        assert!((ms(1350)..ms(1650)).contains(&last), "{engine}: 3000 bytes at 2000 a second: {ends:?}");
+        assert!(effects(&run, FaultKind::Bandwidth) > 5, "{engine}");
+    }
+}
+
+#[test]
 fn messages_take_longer_on_turmoil() {
     let (at_server, at_client, run) = exchange(Engine::Turmoil, FaultKind::Latency);
     assert!(is_free(&at_server) && is_free(&at_client), "a size of 0 is none");

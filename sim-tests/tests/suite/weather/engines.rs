@@ -46,6 +46,24 @@ fn nothing_has_an_effect_on_a_host_that_does_nothing_but_to_take_it_down() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_asks_the_system_for_the_time_in_a_task_is_told_that_of_the_host() {
+    for engine in Engine::ALL {
+        play(*engine, Schedule::default(), |stage| {
+            stage.client("client", async |host| {
+                let (rt, system) = (host.rt(), std::time::Instant::now());
+                let began = rt.now();
+                for pause in [1, 2, 3, 17, 400] {
+                    rt.sleep(ms(pause)).await;
+                    assert_eq!(system.elapsed(), rt.now() - began);
+                }
+                Ok(())
+            });
+        });
+    }
+}
+
 #[test]
 fn every_kind_alone_leaves_a_host_that_works_when_it_is_over() {
     for engine in Engine::ALL {

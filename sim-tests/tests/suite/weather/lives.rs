@@ -3,6 +3,8 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use futures::{AsyncReadExt, AsyncWriteExt};
+use parking_lot::Mutex;
+use seaworthy_core::rt::{BoxConnection, BoxListener, Rt};
 use seaworthy_sim::{
     engine::Engine,
     event::What,
@@ -11,7 +13,7 @@ use seaworthy_sim::{
 };
 
 use super::play::{
-    BEGIN, END, SLACK, Seen, assert_echo, connect, echo_server, effects, fault, listen, ms, play, until,
+    BEGIN, END, PORT, SLACK, Seen, assert_echo, connect, echo_server, effects, fault, listen, ms, play, until,
 };
 
 /// Notes when it is dropped.
@@ -216,6 +218,108 @@ fn a_host_whose_main_has_ended_cannot_be_taken_down_nor_comes_back() {
         });
         assert_eq!((boots.take().len(), ended.take().len()), (1, 1));
         assert_eq!(effects(&run, FaultKind::Crash), 0);
+    }
+}
+
+#[test]
+fn a_crash_at_the_very_beginning_puts_off_the_first_start() {
+    let down = Fault { at_ms: 0, lasts_ms: 2000, kind: FaultKind::Crash, on: "server".to_owned(), size: 0 };
+    for engine in Engine::ALL {
+        let boots = Seen::new();
+        let run = play(*engine, Schedule::new(vec![down.clone()]), |stage| {
+            let boots = boots.clone();
+            stage.server("server", move |host| {
+                boots.add(host.now());
+                std::future::pending()
+            });
+            stage.client("client", async |host| {
+                until(&host, ms(3000)).await;
+                Ok(())
+            });
+        });
+        let boots = boots.take();
+        // The test runtime is free to let the host start before its weather begins.
+        let last = *boots.last().expect("it starts");
+        assert!((ms(2000)..ms(2000) + SLACK).contains(&last) && boots.len() <= 2, "{engine}: {boots:?}");
+        assert_eq!(effects(&run, FaultKind::Crash), 1, "{engine}");
+    }
+}
+
+/// What a scenario keeps where no crash reaches it.
+type Kept = Arc<Mutex<Option<(Rt, BoxListener, BoxConnection)>>>;
+
+/// A server that keeps all it has outside of its tasks, and tries to go on with it in its next life.
+fn hoarder(stage: &mut Stage, lives: &Seen<()>) {
+    let (kept, lives) = (Kept::default(), lives.clone());
+    stage.server("server", move |host| {
+        let (kept, lives) = (Arc::clone(&kept), lives.clone());
+        async move {
+            let before = kept.lock().take();
+            if let Some((rt, mut listener, mut connection)) = before {
+                assert!(listener.accept().await.is_err(), "it was closed");
+                let error = connection.read(&mut [0]).await.expect_err("it was closed");
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                assert!(connection.write_all(&[0]).await.is_err());
+                assert!(rt.connect(("server", PORT)).await.is_err() && listen(&rt).await.is_err());
+            }
+            lives.add(());
+            let mut listener = listen(host.rt()).await?;
+            let (mut connection, _) = listener.accept().await?;
+            let mut byte = [0];
+            connection.read_exact(&mut byte).await?;
+            connection.write_all(&byte).await?;
+            *kept.lock() = Some((host.rt().clone(), listener, connection));
+            std::future::pending().await
+        }
+    });
+}
+
+#[test]
+fn what_is_kept_outside_of_the_tasks_of_a_host_ends_with_them() {
+    for engine in Engine::ALL {
+        for (kind, ends) in [(FaultKind::Crash, BEGIN), (FaultKind::PowerLoss, END)] {
+            let lives = Seen::new();
+            play(*engine, fault(kind, 0), |stage| {
+                hoarder(stage, &lives);
+                stage.client("client", move |host| async move {
+                    let mut connection = connect(host.rt()).await?;
+                    assert_echo(&mut connection).await;
+                    let error = connection.read(&mut [0]).await.expect_err("nobody is there any more");
+                    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                    assert!((ends..ends + SLACK).contains(&host.now()), "{:?}", host.now());
+                    until(&host, END + SLACK).await;
+                    assert_echo(&mut connect(host.rt()).await?).await;
+                    Ok(())
+                });
+            });
+            assert_eq!(lives.take().len(), 2, "{engine}: {kind}");
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_outside_of_the_tasks_of_a_host_ends_with_its_main() {
+    for engine in Engine::ALL {
+        play(*engine, Schedule::default(), |stage| {
+            let kept = Arc::new(Mutex::new(None));
+            stage.server("server", move |host| {
+                let kept = Arc::clone(&kept);
+                async move {
+                    let mut listener = listen(host.rt()).await?;
+                    let connection = listener.accept().await?;
+                    *kept.lock() = Some((listener, connection));
+                    Ok(())
+                }
+            });
+            stage.client("client", async |host| {
+                let mut connection = connect(host.rt()).await?;
+                let error = connection.read(&mut [0]).await.expect_err("its process has ended");
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                let error = connect(host.rt()).await.expect_err("nobody listens");
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+                Ok(())
+            });
+        });
     }
 }
 

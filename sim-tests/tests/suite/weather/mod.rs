@@ -4,6 +4,7 @@ mod bytes;
 mod chatty;
 mod cuts;
 mod engines;
+mod exchanges;
 mod hosts;
 mod lives;
 mod play;
