@@ -101,7 +101,9 @@ impl Body {
                 let chunks: Vec<_> = chunks.iter().cloned().map(Ok).collect();
                 Outgoing::Pieces(Box::pin(stream::iter(chunks)), Some(*len))
             }
-            Repr::Pieces(pieces, len) => pieces.take().map_or(Outgoing::Empty, |pieces| Outgoing::Pieces(pieces, *len)),
+            Repr::Pieces(pieces, len) => {
+                pieces.take().map_or(Outgoing::Empty, |pieces| Outgoing::Pieces(pieces, *len))
+            }
         }
     }
 

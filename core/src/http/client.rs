@@ -160,7 +160,9 @@ impl Client {
         };
         parsed.map_err(|error| {
             let hint = match error {
-                url::ParseError::RelativeUrlWithoutBase => "; write it with http:// or https://, or set a `base_url`",
+                url::ParseError::RelativeUrlWithoutBase => {
+                    "; write it with http:// or https://, or set a `base_url`"
+                }
                 _ => "",
             };
             Error::invalid(format!("`{url}` is no URL: {error}{hint}"))

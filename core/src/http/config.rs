@@ -15,7 +15,11 @@ use crate::{
 ///
 /// For every optional duration `None` means unlimited.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Config {
     /// What relative URLs are relative to: `https://api.example.org/v1/`. Default: none.
     pub base_url: Option<String>,
@@ -109,7 +113,11 @@ impl Default for Config {
 
 /// How long each part of a request may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Timeouts {
     /// All of it: every attempt, pause and redirect, and the body. Default: 30 s.
     #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
@@ -155,7 +163,11 @@ impl Default for Timeouts {
 /// do it twice is to do it once (RFC 9110, section 9.2.2): GET, HEAD, OPTIONS, TRACE, PUT, DELETE, and whatever has an
 /// `Idempotency-Key`. A body that is made while it is sent is not sent again.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Retry {
     /// How many attempts are made at most for each hop, the first one included; 1 switches retries off. Default: 3.
     pub attempts_max: u32,
@@ -212,8 +224,9 @@ impl Config {
 
     pub(super) fn base(&self) -> Result<Option<Url>, ConfigError> {
         let Some(text) = &self.base_url else { return Ok(None) };
-        let refused =
-            |why: String| ConfigError::new("http::Config::base_url", format!("`{text}` ({why})"), "an http or https URL");
+        let refused = |why: String| {
+            ConfigError::new("http::Config::base_url", format!("`{text}` ({why})"), "an http or https URL")
+        };
         let url = Url::parse(text).map_err(|error| refused(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused("another scheme".to_owned()));
@@ -229,8 +242,9 @@ impl Config {
 
     pub(super) fn secrets(&self) -> Result<Vec<HeaderName>, ConfigError> {
         let name = |name: &String| {
-            HeaderName::try_from(name.as_str())
-                .map_err(|_| ConfigError::new("http::Config::secret_headers", format!("`{name}`"), "names of headers"))
+            HeaderName::try_from(name.as_str()).map_err(|_| {
+                ConfigError::new("http::Config::secret_headers", format!("`{name}`"), "names of headers")
+            })
         };
         self.secret_headers.iter().map(name).collect()
     }
@@ -238,7 +252,11 @@ impl Config {
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ConfigError> {
     let name = HeaderName::try_from(name).map_err(|_| {
-        ConfigError::new("http::Config::headers", format!("`{name}`"), "names without blanks and control characters")
+        ConfigError::new(
+            "http::Config::headers",
+            format!("`{name}`"),
+            "names without blanks and control characters",
+        )
     })?;
     let value = HeaderValue::try_from(value).map_err(|_| {
         let text = format!("a value of `{name}`");

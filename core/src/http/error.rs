@@ -97,7 +97,9 @@ pub enum ErrorKind {
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The body is bigger than is allowed.
-    #[error("the body of the reply has more than {body_bytes_max} bytes; read it as a stream, or raise `body_bytes_max`")]
+    #[error(
+        "the body of the reply has more than {body_bytes_max} bytes; read it as a stream, or raise `body_bytes_max`"
+    )]
     #[non_exhaustive]
     TooBig {
         /// The bound.

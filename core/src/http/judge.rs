@@ -73,7 +73,11 @@ mod tests {
             let repeatable = Repeatable::of(&method, headers, true);
             assert_eq!(repeatable.after_error(&no_reply(true)), is_idempotent, "{method}");
             assert!(repeatable.after_error(&no_reply(false)), "{method}");
-            assert_eq!(repeatable.after_status(StatusCode::SERVICE_UNAVAILABLE, &[503]), is_idempotent, "{method}");
+            assert_eq!(
+                repeatable.after_status(StatusCode::SERVICE_UNAVAILABLE, &[503]),
+                is_idempotent,
+                "{method}"
+            );
             assert!(!repeatable.after_status(StatusCode::INTERNAL_SERVER_ERROR, &[503]), "{method}");
             let timeout = |phase| ErrorKind::TimedOut { phase, limit: Duration::ZERO };
             assert_eq!(repeatable.after_error(&timeout(Phase::FirstByte)), is_idempotent, "{method}");

@@ -20,5 +20,19 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wire;
 
+pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+
+pub use body::Body;
+pub use client::{Client, Stats};
+pub use config::{Config, Retry, Timeouts};
+pub use connect::{Roots, TlsConfig};
+pub use cookies::CookieJar;
+pub use error::{Error, ErrorKind, Phase};
 pub use multipart::{Form, FormError};
+pub use redirect::RedirectError;
+pub use report::{Attempt, Ending, Report, Timings};
+pub use request::{Request, RequestBuilder};
+pub use response::{BodyStream, Response};
+pub use retry_after::retry_after;

@@ -127,7 +127,6 @@ impl Form {
     }
 
     /// The header and the body, with a boundary from `rng` that occurs in no part.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the client that sends forms comes next"))]
     pub(super) fn into_body(self, rng: &mut Rng) -> FormBody {
         let boundary = loop {
             let drawn = boundary(rng);
@@ -167,7 +166,6 @@ impl Part {
 
 /// A form that is ready to be sent.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the client that sends forms comes next"))]
 pub(super) struct FormBody {
     /// What the header `Content-Type` says.
     pub(super) content_type: HeaderValue,

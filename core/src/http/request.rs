@@ -120,9 +120,13 @@ impl RequestBuilder {
         V: TryInto<HeaderValue>,
     {
         self.change(|request| {
-            let name = name.try_into().map_err(|_| Error::invalid("a header's name has characters it must not have"))?;
+            let name = name
+                .try_into()
+                .map_err(|_| Error::invalid("a header's name has characters it must not have"))?;
             let value = value.try_into().map_err(|_| {
-                Error::invalid(format!("the value of the header `{name}` has a line break or another control character"))
+                Error::invalid(format!(
+                    "the value of the header `{name}` has a line break or another control character"
+                ))
             })?;
             request.headers.insert(name, value);
             Ok(())

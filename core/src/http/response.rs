@@ -30,6 +30,10 @@ pub struct Response {
 }
 
 /// A body on its way in.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the usual one is the large one, and a box would be one more allocation a reply"
+)]
 pub(super) enum Reading {
     Plain(Incoming),
     Coded(Box<Decoded<Incoming>>),
@@ -50,10 +54,10 @@ impl Reading {
         }
     }
 
-    fn incoming(&mut self) -> Option<&mut Incoming> {
+    fn incoming(&mut self) -> &mut Incoming {
         match self {
-            Self::Plain(body) => Some(body),
-            Self::Coded(_) => None,
+            Self::Plain(body) => body,
+            Self::Coded(body) => body.inner_mut(),
         }
     }
 }
@@ -120,7 +124,7 @@ impl Response {
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         let next = ready!(self.body.poll_next(cx));
-        let ended = self.body.incoming().and_then(|body| body.ended());
+        let ended = self.body.incoming().ended();
         if let Some((ended, attempt)) = ended.zip(self.report.attempts.last_mut()) {
             attempt.timings.total = ended.saturating_duration_since(attempt.started);
         }
@@ -207,7 +211,7 @@ impl Response {
 
     /// The trailers, once the body has been read to its end, if there are any.
     pub fn take_trailers(&mut self) -> Option<HeaderMap> {
-        self.body.incoming().and_then(Incoming::take_trailers)
+        self.body.incoming().take_trailers()
     }
 
     /// The body as a stream of its pieces, whatever their sum.

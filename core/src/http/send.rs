@@ -18,8 +18,7 @@ use ::http::{
 use url::{Position, Url};
 
 use super::{
-    Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings,
-    coding,
+    Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings, coding,
     connect::{Conn, Dial, Failure, Times, Why},
     judge::Repeatable,
     origins::Origin,
@@ -50,7 +49,8 @@ impl<'a> Patience<'a> {
         let limit = options.timeout.or(default);
         let own = limit.and_then(|limit| Some((started.checked_add(limit)?, limit)));
         let deadline = options.deadline.as_ref();
-        let outer = deadline.map(|deadline| (deadline.at(), deadline.at().saturating_duration_since(started)));
+        let outer =
+            deadline.map(|deadline| (deadline.at(), deadline.at().saturating_duration_since(started)));
         Self { rt, total: own.into_iter().chain(outer).min() }
     }
 
@@ -78,6 +78,14 @@ impl<'a> Patience<'a> {
             std::pin::Pin::new(timer).poll(cx).map(|()| Err(Over(*limit)))
         })
         .await
+    }
+
+    async fn wait_for(&self, limiter: &RateLimiter) -> Result<(), ErrorKind> {
+        match self.within(None, limiter.acquire(1)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ErrorKind::Refused { what: error.to_string(), retry_after: None }),
+            Err(Over(limit)) => Err(ErrorKind::TimedOut { phase: Phase::Limit, limit }),
+        }
     }
 }
 
@@ -123,14 +131,16 @@ impl Client {
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         }
         // A part of a coded body cannot be decoded.
-        let decodes =
-            inner.origins.config().decode && !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE);
+        let decodes = inner.origins.config().decode
+            && !headers.contains_key(ACCEPT_ENCODING)
+            && !headers.contains_key(RANGE);
         if decodes {
             headers.insert(ACCEPT_ENCODING, coding::accept_encoding());
         }
         let patience = Patience::new(&inner.rt, started, &options, inner.origins.config().timeouts.total);
         let report = Report::default();
-        let mut course = Course { client: self, patience, method, url, headers, body, options, decodes, report };
+        let mut course =
+            Course { client: self, patience, method, url, headers, body, options, decodes, report };
         match course.run(started).await {
             Ok(head) => course.into_response(head),
             Err(error) => Err(error.at(&course.method, &course.url).reported(course.report)),
@@ -212,7 +222,9 @@ impl Course<'_> {
             drop(permit.take());
             let now = inner.rt.now();
             let verdict = self.verdict(&ended);
-            let fork = || config.backoff.delays(inner.rng.fork("http", inner.retried.fetch_add(1, Ordering::Relaxed)));
+            let fork = || {
+                config.backoff.delays(inner.rng.fork("http", inner.retried.fetch_add(1, Ordering::Relaxed)))
+            };
             let pause = match machine.judge(&config, verdict, now, self.patience.end(), fork) {
                 Next::Pause(pause) => pause,
                 Next::Done | Next::Stop(_) => break,
@@ -253,7 +265,12 @@ impl Course<'_> {
     }
 
     /// Sends it once, and notes how that went.
-    async fn attempt(&mut self, origin: &Arc<Origin>, number: u32, started: Instant) -> Result<Head, ErrorKind> {
+    async fn attempt(
+        &mut self,
+        origin: &Arc<Origin>,
+        number: u32,
+        started: Instant,
+    ) -> Result<Head, ErrorKind> {
         let mut attempt = Attempt {
             hop: self.report.redirects,
             number,
@@ -284,7 +301,10 @@ impl Course<'_> {
         origin: &Arc<Origin>,
         attempt: &mut Attempt,
     ) -> Result<(Head, Instant), ErrorKind> {
-        self.wait_for_quota(origin).await?;
+        let limiters = [self.client.inner.quota.as_ref(), origin.quota.as_ref()];
+        for limiter in limiters.into_iter().flatten() {
+            self.patience.wait_for(limiter).await?;
+        }
         let permit = match &origin.breaker {
             None => None,
             Some(breaker) => Some(breaker.try_acquire().map_err(|rejected| ErrorKind::Refused {
@@ -298,29 +318,13 @@ impl Course<'_> {
                 Ok((head, _)) if head.parts.status.is_server_error() => permit.failure(),
                 Ok(_) => permit.success(),
                 // The host has not been asked.
-                Err(ErrorKind::TimedOut { phase: Phase::Queue, .. } | ErrorKind::Refused { .. }) => permit.ignore(),
+                Err(ErrorKind::TimedOut { phase: Phase::Queue, .. } | ErrorKind::Refused { .. }) => {
+                    permit.ignore();
+                }
                 Err(_) => permit.failure(),
             }
         }
         exchanged
-    }
-
-    async fn wait_for_quota(&self, origin: &Origin) -> Result<(), ErrorKind> {
-        if let Some(limiter) = &self.client.inner.quota {
-            self.wait_for(limiter).await?;
-        }
-        if let Some(limiter) = &origin.quota {
-            self.wait_for(limiter).await?;
-        }
-        Ok(())
-    }
-
-    async fn wait_for(&self, limiter: &RateLimiter) -> Result<(), ErrorKind> {
-        match self.patience.within(None, limiter.acquire(1)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ErrorKind::Refused { what: error.to_string(), retry_after: None }),
-            Err(Over(limit)) => Err(ErrorKind::TimedOut { phase: Phase::Limit, limit }),
-        }
     }
 
     /// Sends it on a connection. One that turns out to be closed before anything was sent costs no attempt.
@@ -355,7 +359,9 @@ impl Course<'_> {
                     };
                     return Ok((Head { parts, body: Incoming::new(rt, body, lease, limits) }, now));
                 }
-                Ok(Err(NoReply { sent: false, request: Some(request), .. })) if attempt.is_reused && stale < STALE_MAX => {
+                Ok(Err(NoReply { sent: false, request: Some(request), .. }))
+                    if attempt.is_reused && stale < STALE_MAX =>
+                {
                     self.body.put_back(request.into_body());
                     stale += 1;
                 }
@@ -373,7 +379,7 @@ impl Course<'_> {
 
     /// A connection that is fit to send on.
     async fn connection(
-        &self,
+        &mut self,
         origin: &Arc<Origin>,
         attempt: &mut Attempt,
     ) -> Result<(Lease<Dial>, Instant), ErrorKind> {
@@ -382,7 +388,9 @@ impl Course<'_> {
             let waited = self.patience.within(config.timeouts.queue, origin.pool.get()).await;
             let mut lease = match waited {
                 Ok(Ok(lease)) => lease,
-                Ok(Err(error)) => return Err(ErrorKind::Refused { what: error.to_string(), retry_after: None }),
+                Ok(Err(error)) => {
+                    return Err(ErrorKind::Refused { what: error.to_string(), retry_after: None });
+                }
                 Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::Queue, limit }),
             };
             let now = self.patience.rt.now();

@@ -14,7 +14,6 @@
 //!    (Go and curl refuse it), with an event, `seaworthy.http.trailing_bytes`. More than 64 KiB of it is an error.
 //! 7. The body is read to its end, so that its connection can be used again. If it fails, that is the error.
 //! 8. Others run after each 64 KiB of work.
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the client that reads bodies comes next"))]
 
 mod chain;
 mod decoded;

@@ -107,8 +107,7 @@ impl Manager for Dial {
 
     async fn connect(&self) -> Result<Conn, Infallible> {
         let begun = self.common.rt.now();
-        let mut times =
-            Times { begun, dns: Duration::ZERO, connect: Duration::ZERO, tls: Duration::ZERO };
+        let mut times = Times { begun, dns: Duration::ZERO, connect: Duration::ZERO, tls: Duration::ZERO };
         Ok(match self.make(&mut times).await {
             Ok(conn) => conn,
             Err((phase, why)) => {
@@ -233,9 +232,8 @@ impl Dial {
         if let Some(origins) = self.common.origins.upgrade() {
             origins.close_one_idle();
         }
-        let waited = self.within(Phase::Queue, self.common.timeouts.queue, async {
-            Ok(places.acquire().await)
-        });
+        let waited =
+            self.within(Phase::Queue, self.common.timeouts.queue, async { Ok(places.acquire().await) });
         waited.await?.map_err(|error| (Phase::Queue, Why::NoPlace(error.to_string())))
     }
 }

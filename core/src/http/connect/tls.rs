@@ -20,7 +20,11 @@ use crate::{
 
 /// Whom to trust, and what to offer. Checked once, when the client is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Config {
     /// Who vouches for servers. Default: [`Roots::Platform`].
     pub roots: Roots,
@@ -64,9 +68,10 @@ impl Tls {
         let platform = || rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), provider);
         let client = match config.roots {
             Roots::Platform => match platform() {
-                Ok(verifier) => {
-                    builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
-                }
+                Ok(verifier) => builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(verifier))
+                    .with_no_client_auth(),
                 Err(error) => {
                     tracing::debug!(name: "seaworthy.http.no_platform_roots", %error);
                     builder.with_root_certificates(store(true, extra)?).with_no_client_auth()

@@ -41,7 +41,12 @@ impl Body for Outgoing {
                     // A peer that was promised more, or less, would take the next request for the rest of this one.
                     match left.checked_sub(n) {
                         Some(rest) if piece.is_some() || rest == 0 => *left = rest,
-                        _ => return Poll::Ready(Some(Err(io::Error::other(WrongLength { left: *left, got: n })))),
+                        _ => {
+                            return Poll::Ready(Some(Err(io::Error::other(WrongLength {
+                                left: *left,
+                                got: n,
+                            }))));
+                        }
                     }
                 }
                 Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
