@@ -14,6 +14,7 @@ use super::{
     Config, CookieJar, Error, Request, RequestBuilder, Response,
     connect::{Common, Names, Tls},
     origins::Origins,
+    send,
 };
 use crate::{
     ConfigError,
@@ -149,11 +150,14 @@ impl Client {
     ///
     /// Dropping the future gives the request up: it may have been carried out or not. A connection that is in the middle of
     /// an exchange is closed, a connect that was begun goes on and serves the next.
-    pub async fn execute(&self, request: Request) -> Result<Response, Error> {
-        self.run(request).await
+    pub fn execute(&self, request: Request) -> impl Future<Output = Result<Response, Error>> + Send + use<> {
+        send::run(self.clone(), Ok(request))
     }
 
     pub(super) fn resolve(&self, url: &str) -> Result<Url, Error> {
+        if let Some(url) = self.inner.origins.locate(url) {
+            return Ok(url);
+        }
         let parsed = match &self.inner.base {
             Some(base) => base.join(url),
             None => Url::parse(url),

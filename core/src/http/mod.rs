@@ -8,6 +8,7 @@ mod connect;
 pub mod cookies;
 mod error;
 mod judge;
+mod locate;
 mod multipart;
 mod origins;
 pub mod proxy;

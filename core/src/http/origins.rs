@@ -10,6 +10,7 @@ use url::{Position, Url};
 use super::{
     Config, Error, ErrorKind,
     connect::{Common, Dial, Target},
+    locate,
     proxy::{Proxies, Proxy},
 };
 use crate::{
@@ -27,6 +28,8 @@ pub(super) struct Origin {
     pub(super) quota: Option<RateLimiter>,
     /// The proxy that forwards requests to it, and does not only tunnel.
     forwarder: Option<Arc<Proxy>>,
+    /// A URL of it.
+    url: Url,
     /// What goes into the `Host` header.
     pub(super) host: HeaderValue,
     /// How many requests were sent to it.
@@ -60,6 +63,13 @@ impl Origins {
 
     pub(super) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Reads a URL of an origin that is known.
+    pub(super) fn locate(&self, text: &str) -> Option<Url> {
+        let (origin, rest) = locate::split(text)?;
+        let known = self.origins.lock().get(origin).map(Arc::clone)?;
+        locate::join(&known.url, rest)
     }
 
     /// The origin of `url`, made now if there is none.
@@ -145,6 +155,7 @@ impl Origins {
                 Some(quota) => Some(RateLimiter::new(rt, *quota).map_err(refused)?),
             },
             forwarder,
+            url: url.join("/").map_err(|error| invalid(error.to_string()))?,
             host: host.map_err(|_| invalid(format!("the host of `{url}` cannot be sent")))?,
             requests: AtomicU64::new(0),
         })

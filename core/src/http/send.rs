@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
     task::Poll,
     time::{Duration, Instant},
@@ -32,7 +32,7 @@ use crate::{
     limit::RateLimiter,
     pool::Lease,
     resilience::retry::{Machine, Next, Verdict},
-    rt::Rt,
+    rt::{Rt, Sleep},
 };
 
 /// How long it may take until all is over.
@@ -60,8 +60,19 @@ impl<'a> Patience<'a> {
 
     /// Runs `future` until the end, and for no longer than `limit`. Ready at once, it costs no timer.
     async fn within<F: Future>(&self, limit: Option<Duration>, future: F) -> Result<F::Output, Over> {
+        self.within_by(&mut None, limit, future).await
+    }
+
+    /// As [`within`](Self::within), by a timer that is made if there is none, and stays. To put one off is much cheaper than
+    /// to make one: a new timer that is the earliest of all wakes the runtime up.
+    async fn within_by<F: Future>(
+        &self,
+        timer: &mut Option<Sleep>,
+        limit: Option<Duration>,
+        future: F,
+    ) -> Result<F::Output, Over> {
         let mut future = pin!(future);
-        let mut timer = None;
+        let mut armed = None;
         poll_fn(|cx| {
             if let Poll::Ready(value) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(value));
@@ -69,13 +80,17 @@ impl<'a> Patience<'a> {
             if limit.is_none() && self.total.is_none() {
                 return Poll::Pending;
             }
-            let (at, limit, timer) = timer.get_or_insert_with(|| {
+            let limit = *armed.get_or_insert_with(|| {
                 let own = limit.map(|limit| (self.rt.instant_after(limit), limit));
                 let (at, limit) = own.into_iter().chain(self.total).min().expect("one of them is set");
-                (at, limit, self.rt.sleep_until(at))
+                match timer {
+                    Some(timer) => timer.reset(at),
+                    None => *timer = Some(self.rt.sleep_until(at)),
+                }
+                limit
             });
-            let _ = at;
-            std::pin::Pin::new(timer).poll(cx).map(|()| Err(Over(*limit)))
+            let timer = timer.as_mut().expect("it has just been set");
+            Pin::new(timer).poll(cx).map(|()| Err(Over(limit)))
         })
         .await
     }
@@ -106,45 +121,52 @@ struct Course<'a> {
     options: Options,
     /// Whether coded bodies were asked for by us.
     decodes: bool,
+    /// The reply to the last attempt. It stays here until the end: it is large, and to hand it on costs time.
+    head: Option<Head>,
     report: Report,
 }
 
-impl Client {
-    /// Sends a request and waits for the head of the reply, through redirects and retries.
-    pub(super) async fn run(&self, request: Request) -> Result<Response, Error> {
-        let Request { method, mut url, mut headers, body, options } = request;
-        let inner = &*self.inner;
-        let started = inner.rt.now();
-        if !matches!(url.scheme(), "http" | "https") {
-            let what = format!("the scheme `{}` is not spoken; use http or https", url.scheme());
-            return Err(Error::invalid(what).at(&method, &url));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            take_credentials(&mut url, &mut headers);
-        }
-        for (name, value) in &inner.headers {
-            if !headers.contains_key(name) {
-                headers.insert(name.clone(), value.clone());
-            }
-        }
-        if !headers.contains_key(ACCEPT) {
-            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        }
-        // A part of a coded body cannot be decoded.
-        let decodes = inner.origins.config().decode
-            && !headers.contains_key(ACCEPT_ENCODING)
-            && !headers.contains_key(RANGE);
-        if decodes {
-            headers.insert(ACCEPT_ENCODING, coding::accept_encoding());
-        }
-        let patience = Patience::new(&inner.rt, started, &options, inner.origins.config().timeouts.total);
-        let report = Report::default();
-        let mut course =
-            Course { client: self, patience, method, url, headers, body, options, decodes, report };
-        match course.run(started).await {
-            Ok(head) => course.into_response(head),
-            Err(error) => Err(error.at(&course.method, &course.url).reported(course.report)),
-        }
+/// Sends a request and waits for the head of the reply, through redirects and retries.
+pub(super) async fn run(client: Client, request: Result<Request, Error>) -> Result<Response, Error> {
+    let inner = &*client.inner;
+    let Request { method, mut url, mut headers, body, options } = request?;
+    let started = inner.rt.now();
+    if !matches!(url.scheme(), "http" | "https") {
+        let what = format!("the scheme `{}` is not spoken; use http or https", url.scheme());
+        return Err(Error::invalid(what).at(&method, &url));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        take_credentials(&mut url, &mut headers);
+    }
+    // What goes out with every request has a place at once.
+    headers.reserve(inner.headers.len() + 4);
+    for (name, value) in &inner.headers {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    let config = inner.origins.config();
+    // A part of a coded body cannot be decoded.
+    let decodes = config.decode && !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE);
+    if decodes {
+        headers.insert(ACCEPT_ENCODING, coding::accept_encoding());
+    }
+    let patience = Patience::new(&inner.rt, started, &options, config.timeouts.total);
+    let report = Report::default();
+    let mut course = Course {
+        client: &client,
+        patience,
+        method,
+        url,
+        headers,
+        body,
+        options,
+        decodes,
+        head: None,
+        report,
+    };
+    match course.run(started).await {
+        Ok(()) => course.into_response(),
+        Err(error) => Err(error.at(&course.method, &course.url).reported(course.report)),
     }
 }
 
@@ -167,16 +189,16 @@ fn take_credentials(url: &mut Url, headers: &mut HeaderMap) {
 }
 
 impl Course<'_> {
-    async fn run(&mut self, started: Instant) -> Result<Head, Error> {
+    async fn run(&mut self, started: Instant) -> Result<(), Error> {
         let inner = &*self.client.inner;
         let mut before: Vec<Url> = Vec::new();
         let mut started = started;
         loop {
             let origin = inner.origins.of(&self.url)?;
-            let head = self.hop(&origin, started).await?;
-            if !head.parts.status.is_redirection() {
-                return Ok(head);
-            }
+            self.hop(&origin, started).await?;
+            let Some(head) = self.head.as_ref().filter(|head| head.parts.status.is_redirection()) else {
+                return Ok(());
+            };
             let hop = Hop {
                 method: &self.method,
                 url: &self.url,
@@ -188,9 +210,9 @@ impl Course<'_> {
             let next = inner.origins.config().redirects.next(&hop);
             let follow = match next.map_err(|source| Error::new(ErrorKind::Redirect { source }))? {
                 redirect::Next::Follow(follow) => follow,
-                redirect::Next::Stay => return Ok(head),
+                redirect::Next::Stay => return Ok(()),
             };
-            drop(head);
+            self.head = None;
             follow.prepare(&mut self.headers, &inner.secrets);
             if !follow.keep_body {
                 self.body = Body::empty();
@@ -203,16 +225,16 @@ impl Course<'_> {
     }
 
     /// Sends it to one URL, as often as it takes and may.
-    async fn hop(&mut self, origin: &Arc<Origin>, started: Instant) -> Result<Head, Error> {
+    async fn hop(&mut self, origin: &Arc<Origin>, started: Instant) -> Result<(), Error> {
         let inner = &*self.client.inner;
         let call = origin.budget.begin();
         origin.requests.fetch_add(1, Ordering::Relaxed);
         let mut ended = self.attempt(origin, 1, started).await;
         // Nothing of what follows is made for a request that succeeds at once.
-        if let Ok(head) = &ended
-            && !inner.origins.config().retry.statuses.contains(&head.parts.status.as_u16())
+        if let Ok(status) = &ended
+            && !inner.origins.config().retry.statuses.contains(&status.as_u16())
         {
-            return ended.map_err(Error::new);
+            return Ok(());
         }
         let mut config = inner.retry.clone();
         config.attempts_max = self.options.attempts_max.unwrap_or(config.attempts_max);
@@ -234,7 +256,7 @@ impl Course<'_> {
                 break;
             }
             // Its connection is not held while nobody uses it.
-            drop(ended);
+            self.head = None;
             if let Some(last) = self.report.attempts.last_mut() {
                 last.pause = Some(pause);
             }
@@ -244,19 +266,23 @@ impl Course<'_> {
             number += 1;
             ended = self.attempt(origin, number, inner.rt.now()).await;
         }
-        ended.map_err(Error::new)
+        ended.map(drop).map_err(Error::new)
     }
 
-    fn verdict(&self, ended: &Result<Head, ErrorKind>) -> Verdict {
+    fn verdict(&self, ended: &Result<StatusCode, ErrorKind>) -> Verdict {
         let inner = &*self.client.inner;
         let repeatable = Repeatable::of(&self.method, &self.headers, self.body.is_there());
         match ended {
-            Ok(Head { parts, .. }) => {
+            Ok(status) => {
                 let statuses = &inner.origins.config().retry.statuses;
-                if !repeatable.after_status(parts.status, statuses) {
+                if !repeatable.after_status(*status, statuses) {
                     return Verdict::Done;
                 }
-                retry_after(&parts.headers, inner.rt.wall_clock()).map_or(Verdict::Retry, Verdict::RetryAfter)
+                let asked = self
+                    .head
+                    .as_ref()
+                    .and_then(|head| retry_after(&head.parts.headers, inner.rt.wall_clock()));
+                asked.map_or(Verdict::Retry, Verdict::RetryAfter)
             }
             Err(kind) if repeatable.after_error(kind) => Verdict::Retry,
             Err(ErrorKind::Refused { retry_after: Some(after), .. }) => Verdict::RetryAfter(*after),
@@ -270,7 +296,7 @@ impl Course<'_> {
         origin: &Arc<Origin>,
         number: u32,
         started: Instant,
-    ) -> Result<Head, ErrorKind> {
+    ) -> Result<StatusCode, ErrorKind> {
         let mut attempt = Attempt {
             hop: self.report.redirects,
             number,
@@ -289,18 +315,18 @@ impl Course<'_> {
         };
         attempt.timings.total = ended.saturating_duration_since(started);
         attempt.ending = match &tried {
-            Ok((head, _)) => Ending::Answered(head.parts.status),
+            Ok((status, _)) => Ending::Answered(*status),
             Err(kind) => Ending::Failed(phase_of(kind)),
         };
         self.report.attempts.push(attempt);
-        tried.map(|(head, _)| head)
+        tried.map(|(status, _)| status)
     }
 
     async fn try_once(
         &mut self,
         origin: &Arc<Origin>,
         attempt: &mut Attempt,
-    ) -> Result<(Head, Instant), ErrorKind> {
+    ) -> Result<(StatusCode, Instant), ErrorKind> {
         let limiters = [self.client.inner.quota.as_ref(), origin.quota.as_ref()];
         for limiter in limiters.into_iter().flatten() {
             self.patience.wait_for(limiter).await?;
@@ -315,7 +341,7 @@ impl Course<'_> {
         let exchanged = self.exchange(origin, attempt).await;
         if let Some(permit) = permit {
             match &exchanged {
-                Ok((head, _)) if head.parts.status.is_server_error() => permit.failure(),
+                Ok((status, _)) if status.is_server_error() => permit.failure(),
                 Ok(_) => permit.success(),
                 // The host has not been asked.
                 Err(ErrorKind::TimedOut { phase: Phase::Queue, .. } | ErrorKind::Refused { .. }) => {
@@ -332,7 +358,7 @@ impl Course<'_> {
         &mut self,
         origin: &Arc<Origin>,
         attempt: &mut Attempt,
-    ) -> Result<(Head, Instant), ErrorKind> {
+    ) -> Result<(StatusCode, Instant), ErrorKind> {
         let config = self.client.inner.origins.config();
         let rt = self.patience.rt;
         let mut stale = 0;
@@ -342,7 +368,10 @@ impl Course<'_> {
             attempt.is_reused = std::mem::replace(&mut made.is_used, true);
             attempt.peer.clone_from(&made.peer);
             let request = self.request(origin)?;
-            let exchanged = self.patience.within(config.timeouts.first_byte, h1.exchange(request)).await;
+            let mut timer = h1.timer.take();
+            let exchange = h1.exchange(request);
+            let exchanged = self.patience.within_by(&mut timer, config.timeouts.first_byte, exchange).await;
+            h1.timer = timer;
             let now = rt.now();
             attempt.timings.first_byte = now.saturating_duration_since(sent_at);
             match exchanged {
@@ -357,7 +386,9 @@ impl Course<'_> {
                         between_bytes: config.timeouts.between_bytes,
                         drain_bytes_max: config.drain_bytes_max,
                     };
-                    return Ok((Head { parts, body: Incoming::new(rt, body, lease, limits) }, now));
+                    let status = parts.status;
+                    self.head = Some(Head { parts, body: Incoming::new(rt, body, lease, limits) });
+                    return Ok((status, now));
                 }
                 Ok(Err(NoReply { sent: false, request: Some(request), .. }))
                     if attempt.is_reused && stale < STALE_MAX =>
@@ -452,8 +483,8 @@ impl Course<'_> {
         Ok(request)
     }
 
-    fn into_response(self, head: Head) -> Result<Response, Error> {
-        let Head { mut parts, body } = head;
+    fn into_response(self) -> Result<Response, Error> {
+        let Head { mut parts, body } = self.head.expect("a course that ends well has a reply");
         let body_bytes_max =
             self.options.body_bytes_max.unwrap_or(self.client.inner.origins.config().body_bytes_max);
         let has_body = self.method != Method::HEAD

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 
-use super::{Io, NoReply, Outgoing};
+use super::{Io, NoReply, Outgoing, gate::Gate};
+use crate::rt::Sleep;
 
 /// An HTTP/1.1 connection, driven by whoever holds it: there is no task behind it.
 ///
@@ -22,13 +23,20 @@ pub(in crate::http) struct H1 {
     connection: Connection<Io, Outgoing>,
     written: Arc<AtomicU64>,
     has_ended: bool,
+    gate: Arc<Gate>,
+    /// That of the gate.
+    waker: Waker,
+    /// For the time limits of whoever holds it; it goes along to the next.
+    pub(in crate::http) timer: Option<Sleep>,
 }
 
 impl H1 {
     pub(in crate::http) async fn new(io: Io, builder: &Builder) -> hyper::Result<Self> {
         let written = io.written();
         let (sender, connection) = builder.handshake(io).await?;
-        let mut h1 = Self { sender, connection, written, has_ended: false };
+        let gate = Arc::<Gate>::default();
+        let waker = futures::task::waker(Arc::clone(&gate));
+        let mut h1 = Self { sender, connection, written, has_ended: false, gate, waker, timer: None };
         // It says that it wants a request when it is polled first.
         h1.is_ready();
         Ok(h1)
@@ -36,15 +44,17 @@ impl H1 {
 
     /// Whether a request may be sent on it: the last exchange is over to the end, and the other side has not closed it.
     pub(in crate::http) fn is_ready(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.gate.forget();
+        self.drive();
         !self.has_ended && self.sender.is_ready()
     }
 
-    /// Reads and writes what can be, and comes back by `cx` when there is more.
-    fn drive(&mut self, cx: &mut Context<'_>) {
+    /// Reads and writes what can be. Who is registered is woken when there is more.
+    fn drive(&mut self) {
         if !self.has_ended {
             // How it ended is told to the request, or to its body.
-            self.has_ended = Pin::new(&mut self.connection).poll(cx).is_ready();
+            let mut cx = Context::from_waker(&self.waker);
+            self.has_ended = Pin::new(&mut self.connection).poll(&mut cx).is_ready();
         }
     }
 
@@ -61,7 +71,8 @@ impl H1 {
         let mut reply = pin!(self.sender.try_send_request(request));
         let replied = poll_fn(|cx| {
             // What completes the reply is the connection, polled right here: nobody has to be woken for it.
-            self.drive(cx);
+            self.gate.register(cx.waker());
+            self.drive();
             match reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Pending if self.has_ended => Poll::Ready(None),
                 polled => polled.map(Some),
@@ -87,10 +98,12 @@ impl H1 {
     ) -> Poll<Option<Option<hyper::Result<Frame<Bytes>>>>> {
         let mut quiet = Context::from_waker(Waker::noop());
         let mut body = Pin::new(body);
-        if let Poll::Ready(frame) = body.as_mut().poll_frame(&mut quiet) {
+        self.gate.register(cx.waker());
+        // To ask for a piece wakes the connection, which is driven next anyway.
+        if let Poll::Ready(frame) = self.gate.shut(|| body.as_mut().poll_frame(&mut quiet)) {
             return Poll::Ready(Some(frame));
         }
-        self.drive(cx);
+        self.drive();
         match body.poll_frame(&mut quiet) {
             Poll::Pending if self.has_ended => Poll::Ready(None),
             polled => polled.map(Some),

@@ -29,7 +29,8 @@ pub(in crate::http) struct Incoming {
     rt: Rt,
     /// Gone when it has ended, one way or the other.
     open: Option<Open>,
-    timer: Option<Sleep>,
+    /// Whether the connection's timer is set for the next piece.
+    is_armed: bool,
     limits: Limits,
     trailers: Option<HeaderMap>,
     /// When it ended.
@@ -84,7 +85,7 @@ impl Incoming {
         let mut incoming = Self {
             rt: rt.clone(),
             open: Some(Open { body, lease }),
-            timer: None,
+            is_armed: false,
             limits,
             trailers: None,
             ended: None,
@@ -119,11 +120,16 @@ impl Incoming {
         if total.is_none() && between_bytes.is_none() {
             return Poll::Pending;
         }
-        let timer = self.timer.get_or_insert_with(|| {
+        let Some(timer) = self.open.as_mut().and_then(Open::timer) else { return Poll::Pending };
+        if !std::mem::replace(&mut self.is_armed, true) {
             let pause = between_bytes.map(|limit| self.rt.instant_after(limit));
-            let at = total.map(|(at, _)| at).into_iter().chain(pause).min();
-            self.rt.sleep_until(at.expect("one of them is set"))
-        });
+            let at = total.map(|(at, _)| at).into_iter().chain(pause).min().expect("one of them is set");
+            match timer {
+                Some(timer) => timer.reset(at),
+                None => *timer = Some(self.rt.sleep_until(at)),
+            }
+        }
+        let timer = timer.as_mut().expect("it is there once it was armed");
         if Pin::new(timer).poll(cx).is_pending() {
             return Poll::Pending;
         }
@@ -138,6 +144,13 @@ impl Incoming {
 }
 
 impl Open {
+    fn timer(&mut self) -> Option<&mut Option<Sleep>> {
+        match &mut *self.lease {
+            Conn::H1(h1, _) => Some(&mut h1.timer),
+            Conn::Failed(_) | Conn::Taken => None,
+        }
+    }
+
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
         let polled = match &mut *self.lease {
             Conn::H1(h1, _) => h1.poll_body(cx, &mut self.body),
@@ -159,7 +172,7 @@ impl Stream for Incoming {
             let Some(open) = &mut this.open else { return Poll::Ready(None) };
             match open.poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    this.timer = None;
+                    this.is_armed = false;
                     match frame.into_data() {
                         Ok(data) if data.is_empty() => {}
                         Ok(data) => return Poll::Ready(Some(Ok(data))),
@@ -169,7 +182,6 @@ impl Stream for Incoming {
                 Poll::Ready(None) => {
                     // The connection goes back, and is asked whether it is fit for another exchange.
                     this.open = None;
-                    this.timer = None;
                     this.ended = Some(this.rt.now());
                     return Poll::Ready(None);
                 }

@@ -1,5 +1,6 @@
 //! One request and its reply on one connection.
 
+mod gate;
 mod h1;
 mod incoming;
 mod io;
