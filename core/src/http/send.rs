@@ -19,14 +19,14 @@ use url::{Position, Url};
 
 use super::{
     Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings, coding,
-    connect::{Conn, Dial, Failure, Times, Why},
+    connect::{Conn, Dial, Failure, Place, Times, Why},
     judge::Repeatable,
     origins::Origin,
     redirect::{self, Hop},
     request::Options,
     response::Reading,
     retry_after::retry_after,
-    wire::{Incoming, Limits, NoReply, Outgoing},
+    wire::{Incoming, Limits, NoReply, Outgoing, h2},
 };
 use crate::{
     limit::RateLimiter,
@@ -338,11 +338,29 @@ impl Course<'_> {
         let mut stale = 0;
         loop {
             let (mut lease, sent_at) = self.connection(origin, attempt).await?;
-            let Conn::H1(h1, made) = &mut *lease else { continue };
-            attempt.is_reused = std::mem::replace(&mut made.is_used, true);
-            attempt.peer.clone_from(&made.peer);
-            let request = self.request(origin)?;
-            let exchanged = self.patience.within(config.timeouts.first_byte, h1.exchange(request)).await;
+            let limit = config.timeouts.first_byte;
+            let mut request = self.request(origin)?;
+            let exchanged = match &mut *lease {
+                Conn::H1(h1, made) => {
+                    attempt.is_reused = std::mem::replace(&mut made.is_used, true);
+                    attempt.peer.clone_from(&made.peer);
+                    self.patience.within(limit, h1.exchange(request)).await
+                }
+                Conn::H2(place) => {
+                    attempt.peer.clone_from(&place.peer);
+                    h2::prepare(&mut request).map_err(|what| ErrorKind::Invalid { what })?;
+                    let Place { sender, line, ticket, .. } = &mut **place;
+                    let received = line.received();
+                    let exchange = Box::pin(h2::exchange(sender, line, ticket, request));
+                    let exchanged = self.patience.within(limit, exchange).await;
+                    if exchanged.is_err() && line.received() == received {
+                        // Not a word came meanwhile: the next attempt had better not trust this connection.
+                        line.retire();
+                    }
+                    exchanged
+                }
+                Conn::Failed(_) | Conn::Taken => continue,
+            };
             let now = rt.now();
             attempt.timings.first_byte = now.saturating_duration_since(sent_at);
             match exchanged {
@@ -369,7 +387,6 @@ impl Course<'_> {
                     if let Some(request) = request {
                         self.body.put_back(request.into_body());
                     }
-                    let source = source.map(|error| Box::new(error) as _);
                     return Err(ErrorKind::NoReply { is_sent: sent, source });
                 }
                 Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::FirstByte, limit }),
@@ -402,6 +419,18 @@ impl Course<'_> {
                     }
                     let times = (!made.is_used).then_some(made.times);
                     note(attempt, times, now);
+                    origin.fit();
+                    return Ok((lease, now));
+                }
+                Conn::H2(place) => {
+                    if !place.is_ready() {
+                        lease.discard();
+                        continue;
+                    }
+                    let times = place.begin(config.requests_per_connection_max);
+                    attempt.is_reused = times.is_none();
+                    note(attempt, times, now);
+                    origin.fit();
                     return Ok((lease, now));
                 }
                 Conn::Failed(_) | Conn::Taken => {

@@ -141,12 +141,23 @@ impl Open {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
         let polled = match &mut *self.lease {
             Conn::H1(h1, _) => h1.poll_body(cx, &mut self.body),
+            Conn::H2(_) => Pin::new(&mut self.body).poll_frame(cx).map(Some),
             Conn::Failed(_) | Conn::Taken => Poll::Ready(None),
         };
         polled.map(|frame| match frame {
             None => Some(Err(BodyFailure::Truncated)),
             Some(frame) => frame.map(|frame| frame.map_err(BodyFailure::Broken)),
         })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Conn::H2(place) = &*self.lease
+            && !self.body.is_end_stream()
+        {
+            place.line.count_reset();
+        }
     }
 }
 
@@ -191,6 +202,10 @@ impl Drop for Incoming {
     /// Whoever does not read a body to its end gives the connection back only if the rest of it is small and quick.
     fn drop(&mut self) {
         let Some(mut open) = self.open.take() else { return };
+        // Over HTTP/2 it costs nobody else anything to reset the stream.
+        if matches!(*open.lease, Conn::H2(_)) {
+            return;
+        }
         let mut left = self.limits.drain_bytes_max;
         if open.body.size_hint().lower() > left {
             return;
