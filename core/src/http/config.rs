@@ -242,6 +242,22 @@ impl Config {
         if !(1..=10_000).contains(&headers) {
             return Err(ConfigError::new("http::Config::headers_max", headers, "1 to 10000"));
         }
+        let Timeouts { total, queue, dns, connect, tls, first_byte, between_bytes } = self.timeouts;
+        let durations = [
+            ("http::Config::idle_timeout", self.idle_timeout),
+            ("http::Timeouts::total", total),
+            ("http::Timeouts::queue", queue),
+            ("http::Timeouts::dns", dns),
+            ("http::Timeouts::connect", connect),
+            ("http::Timeouts::tls", tls),
+            ("http::Timeouts::first_byte", first_byte),
+            ("http::Timeouts::between_bytes", between_bytes),
+        ];
+        for (field, duration) in durations {
+            if duration == Some(Duration::ZERO) {
+                return Err(ConfigError::new(field, "0s", "more than nothing; `None` for no limit"));
+            }
+        }
         let out = self.retry.statuses.iter().find(|status| !(100..=999).contains(*status));
         if let Some(status) = out {
             return Err(ConfigError::new("http::Retry::statuses", status, "100 to 999"));

@@ -30,6 +30,7 @@ pub(super) struct Origin {
     pub(super) budget: Budget,
     pub(super) breaker: Option<CircuitBreaker>,
     pub(super) quota: Option<RateLimiter>,
+    common: Arc<Common>,
     /// The proxy that forwards requests to it, and does not only tunnel.
     forwarder: Option<Arc<Proxy>>,
     /// What goes into the `Host` header.
@@ -51,6 +52,13 @@ impl Origin {
             // It is within the bounds of a pool.
             let _ = self.pool.resize(places);
         }
+    }
+
+    /// Whether there is a connect under way for everybody in line, and `more`.
+    pub(super) fn is_connecting_for(&self, more: usize) -> bool {
+        let stats = self.pool.stats();
+        let is_waiting_for_places = self.common.pressure.load(Ordering::Relaxed) > 0;
+        !is_waiting_for_places && stats.connecting >= stats.waiting + more
     }
 
     pub(super) fn forwarder(&self) -> Option<&Proxy> {
@@ -155,6 +163,7 @@ impl Origins {
         let refused = |error: ConfigError| invalid(error.to_string());
         let host = HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort]);
         Ok(Origin {
+            common: Arc::clone(&self.common),
             pool: Pool::new(rt, dial, config).map_err(refused)?,
             budget: Budget::new(rt, retry.budget).map_err(refused)?,
             breaker: match breaker {

@@ -19,7 +19,7 @@ use url::{Position, Url};
 
 use super::{
     Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings, coding,
-    connect::{Conn, Dial, Failure, Place, Times, Why},
+    connect::{Conn, Dial, Failure, Gone, Place, Times, Why},
     judge::Repeatable,
     origins::Origin,
     redirect::{self, Hop},
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     limit::RateLimiter,
-    pool::Lease,
+    pool::{AcquireError, Lease},
     resilience::retry::{Machine, Next, Verdict},
     rt::Rt,
 };
@@ -78,6 +78,19 @@ impl<'a> Patience<'a> {
             std::pin::Pin::new(timer).poll(cx).map(|()| Err(Over(*limit)))
         })
         .await
+    }
+
+    /// Waits for a connection, for so long as others hold them all: a connect that is under way has limits of its own.
+    async fn in_line(
+        &self,
+        origin: &Origin,
+        limit: Option<Duration>,
+    ) -> Result<Result<Lease<Dial>, AcquireError<Gone>>, Over> {
+        let mut get = pin!(origin.pool.get());
+        match self.within(limit, get.as_mut()).await {
+            Err(Over(_)) if limit.is_some() && origin.is_connecting_for(0) => self.within(None, get).await,
+            waited => waited,
+        }
     }
 
     async fn wait_for(&self, limiter: &RateLimiter) -> Result<(), ErrorKind> {
@@ -292,6 +305,9 @@ impl Course<'_> {
             Ok((head, _)) => Ending::Answered(head.parts.status),
             Err(kind) => Ending::Failed(phase_of(kind)),
         };
+        if matches!(attempt.ending, Ending::Failed(Phase::Limit | Phase::Queue)) {
+            attempt.timings.queue = attempt.timings.total;
+        }
         self.report.attempts.push(attempt);
         tried.map(|(head, _)| head)
     }
@@ -402,19 +418,35 @@ impl Course<'_> {
     ) -> Result<(Lease<Dial>, Instant), ErrorKind> {
         let config = self.client.inner.origins.config();
         loop {
-            let waited = self.patience.within(config.timeouts.queue, origin.pool.get()).await;
+            let waited = self.patience.in_line(origin, config.timeouts.queue).await;
             let mut lease = match waited {
                 Ok(Ok(lease)) => lease,
                 Ok(Err(error)) => {
                     return Err(ErrorKind::Refused { what: error.to_string(), retry_after: None });
                 }
-                Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::Queue, limit }),
+                Err(Over(limit)) => {
+                    // What was under way by then is told as far as one can know.
+                    let is_connecting = origin.is_connecting_for(1);
+                    let phase = if is_connecting { Phase::Connect } else { Phase::Queue };
+                    if is_connecting {
+                        attempt.timings.connect =
+                            self.patience.rt.now().saturating_duration_since(attempt.started);
+                    }
+                    return Err(ErrorKind::TimedOut { phase, limit });
+                }
             };
             let now = self.patience.rt.now();
             match &mut *lease {
                 Conn::H1(h1, made) => {
                     if !h1.is_ready() {
+                        let is_fresh = !made.is_used && made.times.begun >= attempt.started;
+                        let times = made.times;
                         lease.discard();
+                        if is_fresh {
+                            // One that was closed before it was used once is a failure, and not one to repeat at once.
+                            note(attempt, Some(times), now);
+                            return Err(ErrorKind::NoReply { is_sent: false, source: None });
+                        }
                         continue;
                     }
                     let times = (!made.is_used).then_some(made.times);
@@ -463,6 +495,8 @@ impl Course<'_> {
         if !headers.contains_key(HOST) {
             headers.insert(HOST, origin.host.clone());
         }
+        // It is for a proxy that reads this request, and for nobody behind it.
+        headers.remove(PROXY_AUTHORIZATION);
         if let Some(authorization) = origin.forwarder().and_then(|proxy| proxy.authorization.as_ref()) {
             headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
@@ -515,13 +549,20 @@ const STALE_MAX: u32 = 8;
 
 /// Splits the time until there was a connection.
 fn note(attempt: &mut Attempt, times: Option<Times>, now: Instant) {
-    let waited = now.saturating_duration_since(attempt.started);
+    let mut waited = now.saturating_duration_since(attempt.started);
+    // The connect may have been begun for another, before this attempt was: what came before counts for nothing.
+    let mut share = |part: Duration| {
+        let part = part.min(waited);
+        waited -= part;
+        part
+    };
     let timings = &mut attempt.timings;
     if let Some(times) = times {
-        (timings.dns, timings.connect, timings.tls) = (times.dns, times.connect, times.tls);
+        timings.tls = share(times.tls);
+        timings.connect = share(times.connect);
+        timings.dns = share(times.dns);
     }
-    // The connect may have been begun for another, before this attempt was.
-    timings.queue = waited.saturating_sub(timings.dns + timings.connect + timings.tls);
+    timings.queue = waited;
 }
 
 fn unreachable(failure: Failure) -> ErrorKind {

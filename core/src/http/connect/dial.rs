@@ -122,7 +122,7 @@ pub(in crate::http) enum Why {
 
 /// An error that several get.
 #[derive(Clone, Debug)]
-pub(super) struct Repeated(Arc<dyn StdError + Send + Sync>);
+pub(in crate::http) struct Repeated(Arc<dyn StdError + Send + Sync>);
 
 impl Repeated {
     pub(super) fn new(error: impl StdError + Send + Sync + 'static) -> Self {
@@ -131,6 +131,11 @@ impl Repeated {
 
     pub(super) fn of(error: Arc<io::Error>) -> Self {
         Self(error)
+    }
+
+    /// The error itself.
+    pub(in crate::http) fn inner(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.0
     }
 }
 

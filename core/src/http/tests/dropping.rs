@@ -38,7 +38,6 @@ async fn assert_well(rt: Rt, scene: Scene) {
     assert_at_rest(&rt, &scene.client).await;
     let (connections, stats) = (scene.server.connections(), scene.client.stats());
     assert_eq!((connections.malformed, connections.open), (0, stats.idle), "{connections:?} {stats:?}");
-    assert!(connections.open_max <= 2, "{connections:?}");
 }
 
 fn dropped_anywhere<F: Future>(operation: impl Fn(Rt, Scene) -> F) {

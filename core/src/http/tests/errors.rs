@@ -95,8 +95,8 @@ fn a_bad_config_is_refused_by_field() {
             ("extra_roots", with(|config| config.tls.extra_roots = vec!["none".into()])),
             ("http::Config::proxy", with(|config| config.proxy.http = Some("socks5://x".into()))),
             ("idle_timeout", with(|config| config.idle_timeout = Some(Duration::ZERO))),
-            ("timeouts", with(|config| config.timeouts.total = Some(Duration::ZERO))),
-            ("timeouts", with(|config| config.timeouts.between_bytes = Some(Duration::ZERO))),
+            ("Timeouts::total", with(|config| config.timeouts.total = Some(Duration::ZERO))),
+            ("Timeouts::between_bytes", with(|config| config.timeouts.between_bytes = Some(Duration::ZERO))),
         ] {
             assert!(text.contains(says), "{says}: {text}");
         }

@@ -34,6 +34,7 @@ pub(in crate::http) struct Incoming {
     trailers: Option<HeaderMap>,
     /// When it ended.
     ended: Option<Instant>,
+    has_begun: bool,
 }
 
 struct Open {
@@ -88,6 +89,7 @@ impl Incoming {
             limits,
             trailers: None,
             ended: None,
+            has_begun: false,
         };
         if is_over {
             incoming.open = None;
@@ -112,6 +114,16 @@ impl Incoming {
 
     pub(in crate::http) fn take_trailers(&mut self) -> Option<HeaderMap> {
         self.trailers.take()
+    }
+
+    /// A body that always has more never waits, and would never be late. Its first piece is always in time, so that a
+    /// short body reads no clock.
+    fn overdue(&mut self) -> Option<BodyFailure> {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            return None;
+        }
+        let (_, limit) = self.limits.total.filter(|(at, _)| *at <= self.rt.now())?;
+        Some(BodyFailure::TimedOut { phase: Phase::Body, limit })
     }
 
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<BodyFailure> {
@@ -173,7 +185,13 @@ impl Stream for Incoming {
                     this.timer = None;
                     match frame.into_data() {
                         Ok(data) if data.is_empty() => {}
-                        Ok(data) => return Poll::Ready(Some(Ok(data))),
+                        Ok(data) => {
+                            if let Some(failure) = this.overdue() {
+                                this.open = None;
+                                return Poll::Ready(Some(Err(failure.into_io())));
+                            }
+                            return Poll::Ready(Some(Ok(data)));
+                        }
                         Err(other) => this.trailers = other.into_trailers().ok(),
                     }
                 }
