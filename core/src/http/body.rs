@@ -51,7 +51,8 @@ impl Body {
         Self(Repr::Pieces(Some(Box::pin(pieces)), None))
     }
 
-    /// What `pieces` yields, which is `len` bytes; if it is not, the request fails.
+    /// What `pieces` yields, which is `len` bytes. If it is less, or a piece goes beyond, the request fails; further pieces
+    /// are not asked for.
     pub fn sized(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static, len: u64) -> Self {
         Self(Repr::Pieces(Some(Box::pin(pieces)), Some(len)))
     }

@@ -15,6 +15,7 @@ use super::{
     connect::{Common, Names, Tls},
     origins::Origins,
     send,
+    wire::h2,
 };
 use crate::{
     ConfigError,
@@ -83,6 +84,11 @@ impl Client {
             names: Names::new(rt, config.dns_ttl, config.hosts_max),
             tls: Tls::new(rt, &config.tls)?,
             h1,
+            h2: h2::Settings {
+                head_bytes_max: config.head_bytes_max,
+                ping_interval: config.ping_interval,
+                ping_timeout: config.ping_timeout,
+            },
             places: Bulkhead::new(rt, places)?,
             pressure: AtomicUsize::new(0),
             origins: std::sync::Weak::new(),

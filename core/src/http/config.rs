@@ -46,6 +46,16 @@ pub struct Config {
     pub connections_max: usize,
     /// How many connections there are at most to each host, 1 to 1,000,000. Default: 100.
     pub connections_per_host_max: usize,
+    /// How many requests an HTTP/2 connection carries at once at most, if the other side allows as many, 1 to 10,000.
+    /// When all are taken another connection is made, within `connections_per_host_max`. Default: 100.
+    pub streams_per_connection_max: usize,
+    /// An HTTP/2 connection that has requests under way is asked whether it is still there when nothing came for so
+    /// long. Default: 15 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text::option"))]
+    pub ping_interval: Option<Duration>,
+    /// How long the answer to that may take; then the connection is given up. Default: 15 s.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::text"))]
+    pub ping_timeout: Duration,
     /// How many requests may wait for a connection to a host, at least 1. Default: 10,000.
     pub waiters_per_host_max: usize,
     /// For how many hosts connections, budgets and breakers are kept, at least 1; those without connections make room for
@@ -94,6 +104,9 @@ impl Default for Config {
             breaker: None,
             connections_max: 1000,
             connections_per_host_max: 100,
+            streams_per_connection_max: 100,
+            ping_interval: Some(Duration::from_secs(15)),
+            ping_timeout: Duration::from_secs(15),
             waiters_per_host_max: 10_000,
             hosts_max: 10_000,
             idle_timeout: Some(Duration::from_secs(60)),
@@ -195,6 +208,9 @@ impl Default for Retry {
     }
 }
 
+/// Servers take more for an attack.
+const PING_MIN: Duration = Duration::from_secs(1);
+
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let counts = [
@@ -208,12 +224,39 @@ impl Config {
                 return Err(ConfigError::new(field, value, "1 to 1000000"));
             }
         }
+        let streams = self.streams_per_connection_max;
+        if !(1..=10_000).contains(&streams) {
+            return Err(ConfigError::new("http::Config::streams_per_connection_max", streams, "1 to 10000"));
+        }
+        if self.ping_interval.is_some_and(|interval| interval < PING_MIN) {
+            let interval = format!("{:?}", self.ping_interval.unwrap_or_default());
+            return Err(ConfigError::new("http::Config::ping_interval", interval, "at least 1s, or none"));
+        }
+        if self.ping_timeout.is_zero() {
+            return Err(ConfigError::new("http::Config::ping_timeout", "0s", "more than nothing"));
+        }
         let (head, headers) = (self.head_bytes_max, self.headers_max);
         if !(8 << 10..=16 << 20).contains(&head) {
             return Err(ConfigError::new("http::Config::head_bytes_max", head, "8192 to 16777216"));
         }
         if !(1..=10_000).contains(&headers) {
             return Err(ConfigError::new("http::Config::headers_max", headers, "1 to 10000"));
+        }
+        let Timeouts { total, queue, dns, connect, tls, first_byte, between_bytes } = self.timeouts;
+        let durations = [
+            ("http::Config::idle_timeout", self.idle_timeout),
+            ("http::Timeouts::total", total),
+            ("http::Timeouts::queue", queue),
+            ("http::Timeouts::dns", dns),
+            ("http::Timeouts::connect", connect),
+            ("http::Timeouts::tls", tls),
+            ("http::Timeouts::first_byte", first_byte),
+            ("http::Timeouts::between_bytes", between_bytes),
+        ];
+        for (field, duration) in durations {
+            if duration == Some(Duration::ZERO) {
+                return Err(ConfigError::new(field, "0s", "more than nothing; `None` for no limit"));
+            }
         }
         let out = self.retry.statuses.iter().find(|status| !(100..=999).contains(*status));
         if let Some(status) = out {

@@ -98,7 +98,8 @@ pub enum ErrorKind {
     },
     /// The body is bigger than is allowed.
     #[error(
-        "the body of the reply has more than {body_bytes_max} bytes; read it as a stream, or raise `body_bytes_max`"
+        "the body of the reply has more than {body_bytes_max} bytes, decoded; raise `body_bytes_max`, or read it as a \
+         stream if it was not coded"
     )]
     #[non_exhaustive]
     TooBig {

@@ -1,8 +1,10 @@
 //! What is worth another attempt, and may have one.
 
+use std::{error::Error, io};
+
 use ::http::{HeaderMap, Method, StatusCode};
 
-use super::{ErrorKind, Phase};
+use super::{ErrorKind, Phase, connect::Repeated, proxy::ConnectError};
 
 /// What of a request says whether it may be sent twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Repeatable {
             return false;
         }
         match kind {
-            ErrorKind::Unreachable { .. } => true,
+            ErrorKind::Unreachable { source, .. } => !is_for_good(&**source),
             ErrorKind::NoReply { is_sent, .. } => !is_sent || self.is_idempotent,
             ErrorKind::TimedOut { phase, .. } => match phase {
                 Phase::Dns | Phase::Connect | Phase::Proxy | Phase::Tls => true,
@@ -40,6 +42,28 @@ impl Repeatable {
             },
             _ => false,
         }
+    }
+}
+
+/// Whether it will be no better the next time: a certificate that is not trusted, a proxy that says no.
+fn is_for_good(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    // What an error of I/O stands for is its inner one, and not its source, which is that one's.
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return error.get_ref().is_some_and(|inner| is_for_good(inner));
+    }
+    if let Some(error) = error.downcast_ref::<Repeated>() {
+        return is_for_good(error.inner());
+    }
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return matches!(error, rustls::Error::InvalidCertificate(_));
+    }
+    match error.downcast_ref::<ConnectError>() {
+        Some(ConnectError::AuthenticationRequired { .. }) => true,
+        Some(ConnectError::Refused { status, .. }) => {
+            status.is_client_error()
+                && !matches!(*status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+        }
+        _ => false,
     }
 }
 

@@ -1,6 +1,10 @@
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Weak, atomic::AtomicU64},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use ::http::HeaderValue;
@@ -9,9 +13,10 @@ use url::{Position, Url};
 
 use super::{
     Config, Error, ErrorKind,
-    connect::{Common, Dial, Target},
+    connect::{Common, Conn, Dial, Sharing, Target},
     locate,
     proxy::{Proxies, Proxy},
+    wire::h2::Line,
 };
 use crate::{
     ConfigError,
@@ -26,6 +31,7 @@ pub(super) struct Origin {
     pub(super) budget: Budget,
     pub(super) breaker: Option<CircuitBreaker>,
     pub(super) quota: Option<RateLimiter>,
+    common: Arc<Common>,
     /// The proxy that forwards requests to it, and does not only tunnel.
     forwarder: Option<Arc<Proxy>>,
     /// A URL of it.
@@ -34,9 +40,30 @@ pub(super) struct Origin {
     pub(super) host: HeaderValue,
     /// How many requests were sent to it.
     pub(super) requests: AtomicU64,
+    /// There if it may speak HTTP/2.
+    sharing: Option<Arc<Sharing>>,
+    /// How many places the pool has.
+    places: AtomicUsize,
 }
 
 impl Origin {
+    /// Gives the pool as many places as there may be: one for each connection, or one for each stream.
+    pub(super) fn fit(&self) {
+        let Some(sharing) = &self.sharing else { return };
+        let places = sharing.places_max();
+        if self.places.swap(places, Ordering::AcqRel) != places {
+            // It is within the bounds of a pool.
+            let _ = self.pool.resize(places);
+        }
+    }
+
+    /// Whether there is a connect under way for everybody in line, and `more`.
+    pub(super) fn is_connecting_for(&self, more: usize) -> bool {
+        let stats = self.pool.stats();
+        let is_waiting_for_places = self.common.pressure.load(Ordering::Relaxed) > 0;
+        !is_waiting_for_places && stats.connecting >= stats.waiting + more
+    }
+
     pub(super) fn forwarder(&self) -> Option<&Proxy> {
         self.forwarder.as_deref()
     }
@@ -123,7 +150,11 @@ impl Origins {
         };
         let forwarder = target.proxy.clone().filter(|_| !target.is_https);
         let rt = &self.common.rt;
-        let dial = Dial { common: Arc::clone(&self.common), target };
+        let may_share = target.is_https && self.config.tls.http2;
+        let sharing = may_share.then(|| {
+            Arc::new(Sharing::new(*connections_per_host_max, self.config.streams_per_connection_max))
+        });
+        let dial = Dial { common: Arc::clone(&self.common), target, sharing: sharing.clone() };
         let config = pool::Config {
             max: *connections_per_host_max,
             acquire_timeout: None,
@@ -132,6 +163,7 @@ impl Origins {
             connect_concurrency: *connections_per_host_max,
             check: pool::Check::Never,
             idle_timeout: *idle_timeout,
+            keepalive: Some(IDLE_LOOK),
             lifetime_max: None,
             uses_max: *requests_per_connection_max,
             waiters_max: *waiters_per_host_max,
@@ -141,6 +173,7 @@ impl Origins {
         let refused = |error: ConfigError| invalid(error.to_string());
         let host = HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort]);
         Ok(Origin {
+            common: Arc::clone(&self.common),
             pool: Pool::new(rt, dial, config).map_err(refused)?,
             budget: Budget::new(rt, retry.budget).map_err(refused)?,
             breaker: match breaker {
@@ -158,6 +191,8 @@ impl Origins {
             url: url.join("/").map_err(|error| invalid(error.to_string()))?,
             host: host.map_err(|_| invalid(format!("the host of `{url}` cannot be sent")))?,
             requests: AtomicU64::new(0),
+            sharing,
+            places: AtomicUsize::new(*connections_per_host_max),
         })
     }
 
@@ -168,9 +203,9 @@ impl Origins {
             if origin.pool.stats().idle == 0 {
                 continue;
             }
-            let mut has_closed = false;
-            origin.pool.retain(|_, _| std::mem::replace(&mut has_closed, true));
-            if has_closed {
+            let mut victim = None;
+            origin.pool.retain(|conn, _| stays(conn, &mut victim));
+            if victim.is_some() {
                 return;
             }
         }
@@ -179,6 +214,31 @@ impl Origins {
     pub(super) fn all(&self) -> Vec<(Box<str>, Arc<Origin>)> {
         self.origins.lock().iter().map(|(name, origin)| (name.clone(), Arc::clone(origin))).collect()
     }
+}
+
+/// How often one looks whether an idle connection was closed by the other side.
+const IDLE_LOOK: Duration = Duration::from_secs(5);
+
+/// The connection that makes room for another host's.
+enum Victim {
+    Alone,
+    /// All its places go.
+    Shared(Arc<Line>),
+}
+
+/// Whether an idle place stays. The first connection that nobody uses becomes the victim.
+fn stays(conn: &mut Conn, victim: &mut Option<Victim>) -> bool {
+    let Conn::H2(place) = conn else {
+        let is_first = victim.is_none();
+        victim.get_or_insert(Victim::Alone);
+        return !is_first;
+    };
+    if victim.is_none() && place.line.is_idle() && !place.line.is_retired() {
+        place.line.retire();
+        *victim = Some(Victim::Shared(Arc::clone(&place.line)));
+    }
+    let is_victim = matches!(victim, Some(Victim::Shared(line)) if Arc::ptr_eq(line, &place.line));
+    !is_victim && !place.line.is_retired()
 }
 
 /// Forgets the origins that nobody uses and that have no connections; if there are none, one whose connections are idle.

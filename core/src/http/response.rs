@@ -224,6 +224,9 @@ impl Response {
 fn kind_of(error: DecodeError) -> ErrorKind {
     let source = match error {
         DecodeError::Body(source) => source,
+        DecodeError::TooLarge { decoded_bytes_max, .. } => {
+            return ErrorKind::TooBig { body_bytes_max: decoded_bytes_max };
+        }
         other => return ErrorKind::Body { source: other.into() },
     };
     let failure = source.get_ref().and_then(|inner| inner.downcast_ref::<BodyFailure>());

@@ -19,18 +19,18 @@ use url::{Position, Url};
 
 use super::{
     Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings, coding,
-    connect::{Conn, Dial, Failure, Times, Why},
+    connect::{Conn, Dial, Failure, Gone, Place, Times, Why},
     judge::Repeatable,
     origins::Origin,
     redirect::{self, Hop},
     request::Options,
     response::Reading,
     retry_after::retry_after,
-    wire::{Incoming, Limits, NoReply, Outgoing},
+    wire::{Incoming, Limits, NoReply, Outgoing, h2},
 };
 use crate::{
     limit::RateLimiter,
-    pool::Lease,
+    pool::{AcquireError, Lease},
     resilience::retry::{Machine, Next, Verdict},
     rt::{Rt, Sleep},
 };
@@ -93,6 +93,19 @@ impl<'a> Patience<'a> {
             Pin::new(timer).poll(cx).map(|()| Err(Over(limit)))
         })
         .await
+    }
+
+    /// Waits for a connection, for so long as others hold them all: a connect that is under way has limits of its own.
+    async fn in_line(
+        &self,
+        origin: &Origin,
+        limit: Option<Duration>,
+    ) -> Result<Result<Lease<Dial>, AcquireError<Gone>>, Over> {
+        let mut get = pin!(origin.pool.get());
+        match self.within(limit, get.as_mut()).await {
+            Err(Over(_)) if limit.is_some() && origin.is_connecting_for(0) => self.within(None, get).await,
+            waited => waited,
+        }
     }
 
     async fn wait_for(&self, limiter: &RateLimiter) -> Result<(), ErrorKind> {
@@ -318,6 +331,9 @@ impl Course<'_> {
             Ok((status, _)) => Ending::Answered(*status),
             Err(kind) => Ending::Failed(phase_of(kind)),
         };
+        if matches!(attempt.ending, Ending::Failed(Phase::Limit | Phase::Queue)) {
+            attempt.timings.queue = attempt.timings.total;
+        }
         self.report.attempts.push(attempt);
         tried.map(|(status, _)| status)
     }
@@ -364,14 +380,33 @@ impl Course<'_> {
         let mut stale = 0;
         loop {
             let (mut lease, sent_at) = self.connection(origin, attempt).await?;
-            let Conn::H1(h1, made) = &mut *lease else { continue };
-            attempt.is_reused = std::mem::replace(&mut made.is_used, true);
-            attempt.peer.clone_from(&made.peer);
-            let request = self.request(origin)?;
-            let mut timer = h1.timer.take();
-            let exchange = h1.exchange(request);
-            let exchanged = self.patience.within_by(&mut timer, config.timeouts.first_byte, exchange).await;
-            h1.timer = timer;
+            let limit = config.timeouts.first_byte;
+            let mut request = self.request(origin)?;
+            let exchanged = match &mut *lease {
+                Conn::H1(h1, made) => {
+                    attempt.is_reused = std::mem::replace(&mut made.is_used, true);
+                    attempt.peer.clone_from(&made.peer);
+                    let mut timer = h1.timer.take();
+                    let exchange = h1.exchange(request);
+                    let exchanged = self.patience.within_by(&mut timer, limit, exchange).await;
+                    h1.timer = timer;
+                    exchanged
+                }
+                Conn::H2(place) => {
+                    attempt.peer.clone_from(&place.peer);
+                    h2::prepare(&mut request).map_err(|what| ErrorKind::Invalid { what })?;
+                    let Place { sender, line, ticket, timer, .. } = &mut **place;
+                    let received = line.received();
+                    let exchange = Box::pin(h2::exchange(sender, line, ticket, request));
+                    let exchanged = self.patience.within_by(timer, limit, exchange).await;
+                    if exchanged.is_err() && line.received() == received {
+                        // Not a word came meanwhile: the next attempt had better not trust this connection.
+                        line.retire();
+                    }
+                    exchanged
+                }
+                Conn::Failed(_) | Conn::Taken => continue,
+            };
             let now = rt.now();
             attempt.timings.first_byte = now.saturating_duration_since(sent_at);
             match exchanged {
@@ -400,7 +435,6 @@ impl Course<'_> {
                     if let Some(request) = request {
                         self.body.put_back(request.into_body());
                     }
-                    let source = source.map(|error| Box::new(error) as _);
                     return Err(ErrorKind::NoReply { is_sent: sent, source });
                 }
                 Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::FirstByte, limit }),
@@ -416,23 +450,51 @@ impl Course<'_> {
     ) -> Result<(Lease<Dial>, Instant), ErrorKind> {
         let config = self.client.inner.origins.config();
         loop {
-            let waited = self.patience.within(config.timeouts.queue, origin.pool.get()).await;
+            let waited = self.patience.in_line(origin, config.timeouts.queue).await;
             let mut lease = match waited {
                 Ok(Ok(lease)) => lease,
                 Ok(Err(error)) => {
                     return Err(ErrorKind::Refused { what: error.to_string(), retry_after: None });
                 }
-                Err(Over(limit)) => return Err(ErrorKind::TimedOut { phase: Phase::Queue, limit }),
+                Err(Over(limit)) => {
+                    // What was under way by then is told as far as one can know.
+                    let is_connecting = origin.is_connecting_for(1);
+                    let phase = if is_connecting { Phase::Connect } else { Phase::Queue };
+                    if is_connecting {
+                        attempt.timings.connect =
+                            self.patience.rt.now().saturating_duration_since(attempt.started);
+                    }
+                    return Err(ErrorKind::TimedOut { phase, limit });
+                }
             };
             let now = self.patience.rt.now();
             match &mut *lease {
                 Conn::H1(h1, made) => {
                     if !h1.is_ready() {
+                        let is_fresh = !made.is_used && made.times.begun >= attempt.started;
+                        let times = made.times;
                         lease.discard();
+                        if is_fresh {
+                            // One that was closed before it was used once is a failure, and not one to repeat at once.
+                            note(attempt, Some(times), now);
+                            return Err(ErrorKind::NoReply { is_sent: false, source: None });
+                        }
                         continue;
                     }
                     let times = (!made.is_used).then_some(made.times);
                     note(attempt, times, now);
+                    origin.fit();
+                    return Ok((lease, now));
+                }
+                Conn::H2(place) => {
+                    if !place.is_ready() {
+                        lease.discard();
+                        continue;
+                    }
+                    let times = place.begin(config.requests_per_connection_max);
+                    attempt.is_reused = times.is_none();
+                    note(attempt, times, now);
+                    origin.fit();
                     return Ok((lease, now));
                 }
                 Conn::Failed(_) | Conn::Taken => {
@@ -465,6 +527,8 @@ impl Course<'_> {
         if !headers.contains_key(HOST) {
             headers.insert(HOST, origin.host.clone());
         }
+        // It is for a proxy that reads this request, and for nobody behind it.
+        headers.remove(PROXY_AUTHORIZATION);
         if let Some(authorization) = origin.forwarder().and_then(|proxy| proxy.authorization.as_ref()) {
             headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
@@ -517,13 +581,20 @@ const STALE_MAX: u32 = 8;
 
 /// Splits the time until there was a connection.
 fn note(attempt: &mut Attempt, times: Option<Times>, now: Instant) {
-    let waited = now.saturating_duration_since(attempt.started);
+    let mut waited = now.saturating_duration_since(attempt.started);
+    // The connect may have been begun for another, before this attempt was: what came before counts for nothing.
+    let mut share = |part: Duration| {
+        let part = part.min(waited);
+        waited -= part;
+        part
+    };
     let timings = &mut attempt.timings;
     if let Some(times) = times {
-        (timings.dns, timings.connect, timings.tls) = (times.dns, times.connect, times.tls);
+        timings.tls = share(times.tls);
+        timings.connect = share(times.connect);
+        timings.dns = share(times.dns);
     }
-    // The connect may have been begun for another, before this attempt was.
-    timings.queue = waited.saturating_sub(timings.dns + timings.connect + timings.tls);
+    timings.queue = waited;
 }
 
 fn unreachable(failure: Failure) -> ErrorKind {

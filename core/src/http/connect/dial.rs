@@ -1,6 +1,7 @@
 use std::{
-    convert::Infallible,
+    error::Error as StdError,
     fmt, io,
+    pin::pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -11,24 +12,32 @@ use std::{
 use futures::{AsyncReadExt, AsyncWriteExt};
 use hyper::client::conn::http1;
 
-use super::{Names, Tls};
+use super::{
+    Names, Place, Sharing, Tls,
+    share::{Counted, Making, Turn},
+};
 use crate::{
     http::{
         Timeouts,
         error::Phase,
         origins::Origins,
         proxy::{ConnectReply, Proxy, connect_request},
-        wire::{H1, Io},
+        wire::{
+            H1, Io,
+            h2::{self, Line, Sender},
+        },
     },
     limit::{Bulkhead, bulkhead::Permit},
     pool::Manager,
-    rt::{BoxConnection, Rt},
+    rt::{Address, BoxConnection, Rt},
 };
 
 /// Makes the connections to one origin.
 pub(in crate::http) struct Dial {
     pub(in crate::http) common: Arc<Common>,
     pub(in crate::http) target: Target,
+    /// There if the origin may speak HTTP/2.
+    pub(in crate::http) sharing: Option<Arc<Sharing>>,
 }
 
 /// What all origins of a client share.
@@ -38,6 +47,7 @@ pub(in crate::http) struct Common {
     pub(in crate::http) names: Names,
     pub(in crate::http) tls: Tls,
     pub(in crate::http) h1: http1::Builder,
+    pub(in crate::http) h2: h2::Settings,
     /// A place for each open connection, to whatever host.
     pub(in crate::http) places: Bulkhead,
     /// How many hosts wait for such a place.
@@ -61,6 +71,8 @@ pub(in crate::http) struct Target {
 /// has failed, and the others' connects are still under way.
 pub(in crate::http) enum Conn {
     H1(Box<H1>, Made),
+    /// One stream at a time of a connection that others use, too.
+    H2(Box<Place>),
     Failed(Failure),
     /// Its failure was taken out.
     Taken,
@@ -71,8 +83,15 @@ pub(in crate::http) enum Conn {
 pub(in crate::http) struct Made {
     pub(in crate::http) times: Times,
     pub(in crate::http) is_used: bool,
-    pub(in crate::http) peer: Option<crate::rt::Address>,
+    pub(in crate::http) peer: Option<Address>,
     _place: Permit,
+    _counted: Option<Counted>,
+}
+
+/// What was made, and what for.
+enum Fresh {
+    Alone(Box<H1>, Made),
+    Shared(Sender, Arc<Line>, Option<Address>),
 }
 
 /// When it was begun, and how long each part took.
@@ -101,40 +120,124 @@ pub(in crate::http) enum Why {
     NoPlace(String),
 }
 
+/// An error that several get.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Repeated(Arc<dyn StdError + Send + Sync>);
+
+impl Repeated {
+    pub(super) fn new(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+
+    pub(super) fn of(error: Arc<io::Error>) -> Self {
+        Self(error)
+    }
+
+    /// The error itself.
+    pub(in crate::http) fn inner(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl fmt::Display for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Repeated {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+/// What a look at an idle connection may find.
+#[derive(Debug, thiserror::Error)]
+#[error("the other side has closed the connection")]
+pub(in crate::http) struct Gone;
+
 impl Manager for Dial {
     type Connection = Conn;
-    type Error = Infallible;
+    type Error = Gone;
 
-    async fn connect(&self) -> Result<Conn, Infallible> {
-        let begun = self.common.rt.now();
-        let mut times = Times { begun, dns: Duration::ZERO, connect: Duration::ZERO, tls: Duration::ZERO };
-        Ok(match self.make(&mut times).await {
-            Ok(conn) => conn,
-            Err((phase, why)) => {
-                if matches!(phase, Phase::Connect) {
-                    let Target { host, port, proxy, .. } = &self.target;
-                    match proxy {
-                        Some(proxy) => self.common.names.forget(&proxy.host, proxy.port),
-                        None => self.common.names.forget(host, *port),
-                    }
-                }
-                Conn::Failed(Failure { at: self.common.rt.now(), times, phase, why })
+    async fn connect(&self) -> Result<Conn, Gone> {
+        let Some(sharing) = &self.sharing else { return Ok(self.connect_alone().await) };
+        let failures = sharing.failures();
+        loop {
+            let changes = sharing.changes();
+            match sharing.turn(failures) {
+                Turn::Place(place) => return Ok(Conn::H2(place)),
+                Turn::Failed(failure) => return Ok(Conn::Failed(failure)),
+                Turn::Make(making) => return Ok(self.connect_for(making).await),
+                Turn::Wait => changes.await,
             }
-        })
+        }
+    }
+
+    /// A connection that the other side has closed is given up before somebody needs it.
+    async fn check(&self, conn: &mut Conn) -> Result<(), Gone> {
+        if self.is_broken(conn) { Err(Gone) } else { Ok(()) }
     }
 
     fn is_broken(&self, conn: &mut Conn) -> bool {
         match conn {
             // While others wait for a place among all connections, nobody keeps one longer than for a request.
             Conn::H1(h1, _) => self.common.pressure.load(Ordering::Relaxed) > 0 || !h1.is_ready(),
+            Conn::H2(place) => {
+                place.end();
+                if self.common.pressure.load(Ordering::Relaxed) > 0 {
+                    place.line.retire();
+                }
+                !place.is_ready()
+            }
             Conn::Failed(_) | Conn::Taken => true,
         }
     }
 }
 
 impl Dial {
-    async fn make(&self, times: &mut Times) -> Result<Conn, (Phase, Why)> {
-        let Common { rt, timeouts, h1, .. } = &*self.common;
+    async fn connect_alone(&self) -> Conn {
+        let mut times = self.begun();
+        match self.make(&mut times, None).await {
+            Ok(Fresh::Alone(h1, made)) => Conn::H1(h1, made),
+            // Nobody has offered it.
+            Ok(Fresh::Shared(..)) => Conn::Taken,
+            Err(why) => Conn::Failed(self.failure(times, why)),
+        }
+    }
+
+    async fn connect_for(&self, mut making: Making) -> Conn {
+        let mut times = self.begun();
+        match self.make(&mut times, making.connection()).await {
+            Ok(Fresh::Alone(h1, made)) => {
+                making.alone();
+                Conn::H1(h1, made)
+            }
+            Ok(Fresh::Shared(sender, line, peer)) => {
+                Conn::H2(Box::new(making.shared(line, sender, times, peer)))
+            }
+            Err(why) => Conn::Failed(making.failed(self.failure(times, why))),
+        }
+    }
+
+    fn begun(&self) -> Times {
+        let begun = self.common.rt.now();
+        Times { begun, dns: Duration::ZERO, connect: Duration::ZERO, tls: Duration::ZERO }
+    }
+
+    fn failure(&self, times: Times, (phase, why): (Phase, Why)) -> Failure {
+        if matches!(phase, Phase::Connect) {
+            let Target { host, port, proxy, .. } = &self.target;
+            match proxy {
+                Some(proxy) => self.common.names.forget(&proxy.host, proxy.port),
+                None => self.common.names.forget(host, *port),
+            }
+        }
+        Failure { at: self.common.rt.now(), times, phase, why }
+    }
+
+    async fn make(&self, times: &mut Times, counted: Option<Counted>) -> Result<Fresh, (Phase, Why)> {
+        let Common { rt, timeouts, .. } = &*self.common;
         let place = self.place().await?;
         times.begun = rt.now();
         let mut last = times.begun;
@@ -162,29 +265,32 @@ impl Dial {
             times.connect += lap(rt);
             connection = ready?;
         }
+        let mut is_http2 = false;
         if *is_https {
-            let secured =
-                self.within(Phase::Tls, timeouts.tls, self.common.tls.connect(host, connection)).await;
+            let shaking = self.common.tls.connect(host, connection);
+            let secured = self.within(Phase::Tls, timeouts.tls, shaking).await;
             times.tls = lap(rt);
-            connection = secured?;
+            (connection, is_http2) = secured?;
         }
-        self.speak(connection, h1, Made { times: *times, is_used: false, peer, _place: place }).await
-    }
-
-    async fn speak(
-        &self,
-        connection: BoxConnection,
-        h1: &http1::Builder,
-        made: Made,
-    ) -> Result<Conn, (Phase, Why)> {
-        let h1 = H1::new(Io::new(connection), h1).await;
-        Ok(Conn::H1(Box::new(h1.map_err(|error| (Phase::Connect, Why::Handshake(error)))?), made))
+        if is_http2 {
+            let io = Io::holding(connection, Box::new((place, counted)));
+            let starting = h2::start(rt, io, &self.common.h2);
+            let started = self.within(Phase::Connect, timeouts.connect, starting).await;
+            times.connect += lap(rt);
+            let (sender, line, driver) = started?;
+            rt.spawn("http.h2", driver).detach();
+            return Ok(Fresh::Shared(sender, line, peer));
+        }
+        let made = Made { times: *times, is_used: false, peer, _place: place, _counted: counted };
+        let h1 = H1::new(Io::new(connection), &self.common.h1).await;
+        let h1 = h1.map_err(|error| (Phase::Connect, Why::Handshake(error)))?;
+        Ok(Fresh::Alone(Box::new(h1), made))
     }
 
     /// What lies between a connection to a proxy and one through it.
     async fn to_proxy(&self, proxy: &Proxy, mut connection: BoxConnection) -> io::Result<BoxConnection> {
         if proxy.is_tls {
-            connection = self.common.tls.connect(&proxy.host, connection).await?;
+            connection = self.common.tls.connect_http1(&proxy.host, connection).await?;
         }
         let Target { host, port, is_https, .. } = &self.target;
         if !is_https {
@@ -229,14 +335,28 @@ impl Dial {
             return Ok(permit);
         }
         let _pressing = Pressing::start(pressure);
-        if let Some(origins) = self.common.origins.upgrade() {
-            origins.close_one_idle();
-        }
-        let waited =
-            self.within(Phase::Queue, self.common.timeouts.queue, async { Ok(places.acquire().await) });
+        let acquiring = async { Ok(self.press(places.acquire()).await) };
+        let waited = self.within(Phase::Queue, self.common.timeouts.queue, acquiring);
         waited.await?.map_err(|error| (Phase::Queue, Why::NoPlace(error.to_string())))
     }
+
+    /// Closes connections elsewhere that nobody uses, one at a time, until a place is free. One that was just coming back
+    /// when the pressure began is found by a later look.
+    async fn press<T>(&self, acquiring: impl Future<Output = T>) -> T {
+        let mut acquiring = pin!(acquiring);
+        loop {
+            if let Some(origins) = self.common.origins.upgrade() {
+                origins.close_one_idle();
+            }
+            if let Ok(acquired) = self.common.rt.timeout(LOOK_AGAIN, acquiring.as_mut()).await {
+                return acquired;
+            }
+        }
+    }
 }
+
+/// How often one looks for connections to close while waiting for a place.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// While this is there, connections that come back are closed to make room.
 struct Pressing<'a>(&'a AtomicUsize);
@@ -258,6 +378,7 @@ impl fmt::Debug for Conn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::H1(..) => "H1",
+            Self::H2(_) => "H2",
             Self::Failed(_) => "Failed",
             Self::Taken => "Taken",
         })

@@ -6,6 +6,7 @@ use futures::{
 };
 use parking_lot::Mutex;
 
+use super::dial::Repeated;
 use crate::rt::Rt;
 
 /// The addresses of names, for a while. Those who ask for a name at the same time share one lookup.
@@ -59,7 +60,7 @@ impl Names {
         };
         // What is dropped here may be a lookup of the runtime's, so not under the lock.
         drop(old);
-        lookup.await.map_err(|error| io::Error::new(error.kind(), Repeated(error)))
+        lookup.await.map_err(|error| io::Error::new(error.kind(), Repeated::of(error)))
     }
 
     /// Forgets what was found for a name: none of its addresses answers.
@@ -78,11 +79,6 @@ impl Names {
         .shared()
     }
 }
-
-/// An error that several get.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Repeated(Arc<io::Error>);
 
 #[cfg(test)]
 mod tests {

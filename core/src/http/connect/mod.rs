@@ -2,10 +2,12 @@
 
 mod dial;
 mod dns;
+mod share;
 mod tls;
 
 pub use tls::{Config as TlsConfig, Roots};
 
-pub(super) use dial::{Common, Conn, Dial, Failure, Target, Times, Why};
+pub(super) use dial::{Common, Conn, Dial, Failure, Gone, Repeated, Target, Times, Why};
 pub(super) use dns::Names;
+pub(super) use share::{Place, Sharing, StreamPlace};
 pub(super) use tls::Tls;

@@ -55,8 +55,23 @@ impl Default for Config {
 
 /// Ready to shake hands.
 pub(in crate::http) struct Tls {
+    /// Offers what the config says.
     connector: TlsConnector,
+    /// Offers HTTP/1.1 only.
+    plain: TlsConnector,
 }
+
+/// Why nobody shook hands.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS with `{host}`: {source}")]
+struct NoTls {
+    host: String,
+    source: io::Error,
+}
+
+/// As ALPN names them (RFC 7301, section 6).
+const HTTP_2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
 
 impl Tls {
     pub(in crate::http) fn new(rt: &Rt, config: &Config) -> Result<Self, ConfigError> {
@@ -65,7 +80,12 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|error| ConfigError::new("http::TlsConfig", error, "protocols that ring knows"))?;
         let extra = extra_roots(config)?;
-        let platform = || rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), provider);
+        // With extra roots it would not say that the system has none of its own.
+        let platform = || {
+            use rustls_platform_verifier::Verifier;
+            let own = Verifier::new(Arc::clone(&provider))?;
+            if extra.is_empty() { Ok(own) } else { Verifier::new_with_extra_roots(extra.clone(), provider) }
+        };
         let client = match config.roots {
             Roots::Platform => match platform() {
                 Ok(verifier) => builder
@@ -80,19 +100,49 @@ impl Tls {
             Roots::Mozilla => builder.with_root_certificates(store(true, extra)?).with_no_client_auth(),
             Roots::None => builder.with_root_certificates(store(false, extra)?).with_no_client_auth(),
         };
-        Ok(Self { connector: TlsConnector::from(Arc::new(client)) })
+        let mut plain = client.clone();
+        plain.alpn_protocols = vec![HTTP_1_1.to_vec()];
+        let mut client = client;
+        client.alpn_protocols.clone_from(&plain.alpn_protocols);
+        if config.http2 {
+            client.alpn_protocols.insert(0, HTTP_2.to_vec());
+        }
+        let connector = |client| TlsConnector::from(Arc::new(client));
+        Ok(Self { connector: connector(client), plain: connector(plain) })
     }
 
-    /// Shakes hands with `host` on `connection`.
+    /// Shakes hands with `host` on `connection`, and says whether it speaks HTTP/2 then.
     pub(in crate::http) async fn connect(
         &self,
         host: &str,
         connection: BoxConnection,
-    ) -> io::Result<BoxConnection> {
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(host).map_err(io::Error::other)?;
-        Ok(Box::new(Secured(self.connector.connect(name, connection).await?)))
+    ) -> io::Result<(BoxConnection, bool)> {
+        let stream = handshake(&self.connector, host, connection).await?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
+        Ok((Box::new(Secured(stream)), is_http2))
     }
+
+    /// The same with somebody who speaks HTTP/1.1: a proxy.
+    pub(in crate::http) async fn connect_http1(
+        &self,
+        host: &str,
+        connection: BoxConnection,
+    ) -> io::Result<BoxConnection> {
+        Ok(Box::new(Secured(handshake(&self.plain, host, connection).await?)))
+    }
+}
+
+async fn handshake(
+    connector: &TlsConnector,
+    host: &str,
+    connection: BoxConnection,
+) -> io::Result<TlsStream<BoxConnection>> {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let shaken = match ServerName::try_from(host.clone()) {
+        Ok(name) => connector.connect(name, connection).await,
+        Err(error) => Err(io::Error::other(error)),
+    };
+    shaken.map_err(|source| io::Error::new(source.kind(), NoTls { host, source }))
 }
 
 fn extra_roots(config: &Config) -> Result<Vec<CertificateDer<'static>>, ConfigError> {

@@ -1,10 +1,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -12,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 
-use super::{Io, NoReply, Outgoing, gate::Gate};
+use super::{Io, NoReply, Outgoing, gate::Gate, io::Counts};
 use crate::rt::Sleep;
 
 /// An HTTP/1.1 connection, driven by whoever holds it: there is no task behind it.
@@ -21,7 +18,7 @@ use crate::rt::Sleep;
 pub(in crate::http) struct H1 {
     sender: SendRequest<Outgoing>,
     connection: Connection<Io, Outgoing>,
-    written: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     has_ended: bool,
     gate: Arc<Gate>,
     /// That of the gate.
@@ -32,11 +29,11 @@ pub(in crate::http) struct H1 {
 
 impl H1 {
     pub(in crate::http) async fn new(io: Io, builder: &Builder) -> hyper::Result<Self> {
-        let written = io.written();
+        let counts = io.counts();
         let (sender, connection) = builder.handshake(io).await?;
         let gate = Arc::<Gate>::default();
         let waker = futures::task::waker(Arc::clone(&gate));
-        let mut h1 = Self { sender, connection, written, has_ended: false, gate, waker, timer: None };
+        let mut h1 = Self { sender, connection, counts, has_ended: false, gate, waker, timer: None };
         // It says that it wants a request when it is polled first.
         h1.is_ready();
         Ok(h1)
@@ -67,7 +64,7 @@ impl H1 {
         &mut self,
         request: ::http::Request<Outgoing>,
     ) -> Result<::http::Response<hyper::body::Incoming>, NoReply> {
-        let before = self.written.load(Ordering::Relaxed);
+        let before = self.counts.written();
         let mut reply = pin!(self.sender.try_send_request(request));
         let replied = poll_fn(|cx| {
             // What completes the reply is the connection, polled right here: nobody has to be woken for it.
@@ -79,12 +76,12 @@ impl H1 {
             }
         })
         .await;
-        let sent = self.written.load(Ordering::Relaxed) != before;
+        let sent = self.counts.written() != before;
         match replied {
             Some(Ok(reply)) => Ok(reply),
             Some(Err(mut error)) => {
                 let request = error.take_message().map(Box::new);
-                Err(NoReply { sent, request, source: Some(error.into_error()) })
+                Err(NoReply { sent, request, source: Some(error.into_error().into()) })
             }
             None => Err(NoReply { sent, request: None, source: None }),
         }

@@ -35,6 +35,7 @@ pub(in crate::http) struct Incoming {
     trailers: Option<HeaderMap>,
     /// When it ended.
     ended: Option<Instant>,
+    has_begun: bool,
 }
 
 struct Open {
@@ -89,6 +90,7 @@ impl Incoming {
             limits,
             trailers: None,
             ended: None,
+            has_begun: false,
         };
         if is_over {
             incoming.open = None;
@@ -113,6 +115,16 @@ impl Incoming {
 
     pub(in crate::http) fn take_trailers(&mut self) -> Option<HeaderMap> {
         self.trailers.take()
+    }
+
+    /// A body that always has more never waits, and would never be late. Its first piece is always in time, so that a
+    /// short body reads no clock.
+    fn overdue(&mut self) -> Option<BodyFailure> {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            return None;
+        }
+        let (_, limit) = self.limits.total.filter(|(at, _)| *at <= self.rt.now())?;
+        Some(BodyFailure::TimedOut { phase: Phase::Body, limit })
     }
 
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<BodyFailure> {
@@ -147,6 +159,7 @@ impl Open {
     fn timer(&mut self) -> Option<&mut Option<Sleep>> {
         match &mut *self.lease {
             Conn::H1(h1, _) => Some(&mut h1.timer),
+            Conn::H2(place) => Some(&mut place.timer),
             Conn::Failed(_) | Conn::Taken => None,
         }
     }
@@ -154,12 +167,23 @@ impl Open {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
         let polled = match &mut *self.lease {
             Conn::H1(h1, _) => h1.poll_body(cx, &mut self.body),
+            Conn::H2(_) => Pin::new(&mut self.body).poll_frame(cx).map(Some),
             Conn::Failed(_) | Conn::Taken => Poll::Ready(None),
         };
         polled.map(|frame| match frame {
             None => Some(Err(BodyFailure::Truncated)),
             Some(frame) => frame.map(|frame| frame.map_err(BodyFailure::Broken)),
         })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Conn::H2(place) = &*self.lease
+            && !self.body.is_end_stream()
+        {
+            place.line.count_reset();
+        }
     }
 }
 
@@ -175,7 +199,13 @@ impl Stream for Incoming {
                     this.is_armed = false;
                     match frame.into_data() {
                         Ok(data) if data.is_empty() => {}
-                        Ok(data) => return Poll::Ready(Some(Ok(data))),
+                        Ok(data) => {
+                            if let Some(failure) = this.overdue() {
+                                this.open = None;
+                                return Poll::Ready(Some(Err(failure.into_io())));
+                            }
+                            return Poll::Ready(Some(Ok(data)));
+                        }
                         Err(other) => this.trailers = other.into_trailers().ok(),
                     }
                 }
@@ -203,6 +233,10 @@ impl Drop for Incoming {
     /// Whoever does not read a body to its end gives the connection back only if the rest of it is small and quick.
     fn drop(&mut self) {
         let Some(mut open) = self.open.take() else { return };
+        // Over HTTP/2 it costs nobody else anything to reset the stream.
+        if matches!(*open.lease, Conn::H2(_)) {
+            return;
+        }
         let mut left = self.limits.drain_bytes_max;
         if open.body.size_hint().lower() > left {
             return;

@@ -6,6 +6,7 @@
 )]
 
 use std::{
+    any::Any,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -23,22 +24,46 @@ use crate::rt::{BoxConnection, ReadBuf};
 /// What hyper reads from and writes to.
 pub(in crate::http) struct Io {
     connection: BoxConnection,
-    written: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+    /// What is given back when the connection is closed.
+    _holding: Option<Box<dyn Any + Send>>,
+}
+
+/// How much went over a connection.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    written: AtomicU64,
+    read: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
 }
 
 impl Io {
     pub(in crate::http) fn new(connection: BoxConnection) -> Self {
-        Self { connection, written: Arc::default() }
+        Self { connection, counts: Arc::default(), _holding: None }
     }
 
-    /// How many bytes were written so far, for who looks on from outside.
-    pub(in crate::http) fn written(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.written)
+    /// The same, and `holding` is dropped when the connection is.
+    pub(in crate::http) fn holding(connection: BoxConnection, holding: Box<dyn Any + Send>) -> Self {
+        Self { connection, counts: Arc::default(), _holding: Some(holding) }
+    }
+
+    /// How much went over it so far, for who looks on from outside.
+    pub(super) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(n)) = &written {
-            self.written.fetch_add(*n as u64, Ordering::Relaxed);
+            self.counts.written.fetch_add(*n as u64, Ordering::Relaxed);
         }
         written
     }
@@ -58,6 +83,7 @@ impl Read for Io {
         // A reader may have put another buffer in its place; its bytes would not be in ours.
         assert!(std::ptr::eq(buf.filled().as_ptr(), start.cast()), "the reader swapped its buffer");
         let filled = buf.filled().len();
+        self.counts.read.fetch_add(filled as u64, Ordering::Relaxed);
         // SAFETY: `ReadBuf` counts as filled only what was initialised, and it stands at the cursor's start.
         unsafe { cursor.advance(filled) };
         Poll::Ready(Ok(()))

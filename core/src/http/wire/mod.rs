@@ -2,6 +2,7 @@
 
 mod gate;
 mod h1;
+pub(super) mod h2;
 mod incoming;
 mod io;
 mod outgoing;
@@ -14,8 +15,8 @@ pub(super) use outgoing::{BoxBody, Outgoing};
 /// Why there is no reply.
 #[derive(Debug)]
 pub(super) struct NoReply {
-    /// What hyper says. None if its connection has ended without a word.
-    pub(super) source: Option<hyper::Error>,
+    /// What hyper, or the body, says. None if the connection has ended without a word.
+    pub(super) source: Option<Box<dyn std::error::Error + Send + Sync>>,
     /// Whether something of the request may have reached the other side.
     pub(super) sent: bool,
     /// The request, if nothing of it was taken.
