@@ -39,7 +39,7 @@ fn a_client_that_is_dropped_closes_its_connections() {
 
 #[test]
 fn an_idle_connection_that_the_server_has_closed_is_let_go() {
-    for_each_seed(0..4, |rt| async move {
+    for_each_seed(0..200, |rt| async move {
         let handler = |call: Call| async move { call.reply("never") };
         let server = Server::start(&rt, Terms { http2: false, ..Terms::default() }, handler).await;
         let client = client(&server, |_| {});
