@@ -3,6 +3,8 @@
 mod dial;
 mod dns;
 mod share;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use tls::{Config as TlsConfig, Roots};

@@ -102,10 +102,7 @@ impl Sharing {
         let mut gone = Vec::new();
         let mut state = self.state.lock();
         gone.extend(state.lines.extract_if(.., |entry| entry.line.is_retired()));
-        let free = state.lines.iter().find(|entry| {
-            let Entry { line, .. } = entry;
-            line.streams() < line.streams_max().min(self.streams_max)
-        });
+        let free = state.lines.iter().find(|entry| entry.line.streams() < self.streams_of(&entry.line));
         if let Some(entry) = free {
             entry.line.add_stream();
             entry.line.add_place();
@@ -129,6 +126,11 @@ impl Sharing {
         let connection = Counted::new(self);
         drop(state);
         Turn::Make(Making { sharing: Arc::clone(self), connection: Some(connection), is_over: false })
+    }
+
+    /// How many streams a connection may have at once.
+    fn streams_of(&self, line: &Line) -> usize {
+        line.streams_max().min(self.streams_max)
     }
 
     fn tell(&self) {
@@ -267,8 +269,7 @@ impl Place {
         times: Times,
         peer: Option<Address>,
     ) -> Self {
-        let stream = StreamPlace { line: Arc::clone(&line), sharing: Arc::clone(sharing) };
-        let ticket = Arc::new(Ticket::new(stream));
+        let ticket = ticket(sharing, &line);
         Self {
             line,
             sender,
@@ -306,8 +307,15 @@ impl Place {
         if std::mem::take(&mut self.is_in_use) {
             self.line.end_use();
         }
-        if Arc::strong_count(&self.ticket) > 1 {
-            self.ticket.leave();
+        if Arc::strong_count(&self.ticket) == 1 {
+            return;
+        }
+        // Its body is still being sent. It ends soon, and has its stream until then.
+        self.ticket.leave();
+        let Self { line, sharing, .. } = &*self;
+        if line.streams() < sharing.streams_of(line) {
+            line.add_stream();
+            self.ticket = ticket(sharing, line);
         }
     }
 }
@@ -326,6 +334,11 @@ impl Drop for Place {
         drop(state);
         drop(gone);
     }
+}
+
+/// For a stream that was counted.
+fn ticket(sharing: &Arc<Sharing>, line: &Arc<Line>) -> Arc<Ticket> {
+    Arc::new(Ticket::new(StreamPlace { line: Arc::clone(line), sharing: Arc::clone(sharing) }))
 }
 
 impl Failure {
