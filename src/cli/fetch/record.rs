@@ -45,9 +45,9 @@ pub(super) enum Outcome {
 /// What, where, and what to do.
 #[derive(Debug)]
 pub(super) struct Trouble {
-    phase: String,
-    what: String,
-    advice: &'static str,
+    pub(super) phase: String,
+    pub(super) what: String,
+    pub(super) advice: &'static str,
     /// The others would fare no better.
     pub(super) is_fatal: bool,
 }
