@@ -4,7 +4,7 @@ use ::http::{Method, StatusCode};
 use url::Url;
 
 use super::Report;
-use crate::time::Shown;
+use crate::{rt::JoinError, time::Shown};
 
 /// A request that has no answer, or an answer that cannot be used: what was wrong, where, and after which attempts.
 #[derive(Debug)]
@@ -129,6 +129,14 @@ pub enum ErrorKind {
         #[source]
         source: super::RedirectError,
     },
+    /// The body of the request panicked while it was made; only where many are sent at once, elsewhere the panic goes on.
+    #[error("the body of the request panicked")]
+    #[non_exhaustive]
+    Panicked {
+        /// What it said.
+        #[source]
+        source: JoinError,
+    },
     /// A limit of this client: its quota, its breaker, its queue.
     #[error("not sent: {what}")]
     #[non_exhaustive]
@@ -184,7 +192,7 @@ impl Error {
             ErrorKind::Body { .. } | ErrorKind::TooBig { .. } | ErrorKind::Json { .. } => Some(Phase::Body),
             ErrorKind::Redirect { .. } => Some(Phase::Redirect),
             ErrorKind::Refused { .. } => Some(Phase::Limit),
-            ErrorKind::Status { .. } => None,
+            ErrorKind::Status { .. } | ErrorKind::Panicked { .. } => None,
         }
     }
 
@@ -203,6 +211,7 @@ impl Error {
             | ErrorKind::TooBig { .. }
             | ErrorKind::Json { .. }
             | ErrorKind::Status { .. }
+            | ErrorKind::Panicked { .. }
             | ErrorKind::Redirect { .. } => true,
         }
     }

@@ -2,6 +2,7 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use ::http::{HeaderMap, StatusCode, Version, header::CONTENT_TYPE};
@@ -37,6 +38,8 @@ pub struct Response {
 pub(super) enum Reading {
     Plain(Incoming),
     Coded(Box<Decoded<Incoming>>),
+    /// All of it has been read.
+    Whole(Option<Bytes>, Option<HeaderMap>),
 }
 
 impl Reading {
@@ -51,13 +54,24 @@ impl Reading {
         match self {
             Self::Plain(body) => body.poll_next_unpin(cx).map_err(DecodeError::Body),
             Self::Coded(body) => body.poll_next_unpin(cx),
+            Self::Whole(bytes, _) => Poll::Ready(bytes.take().map(Ok)),
         }
     }
 
-    fn incoming(&mut self) -> &mut Incoming {
+    /// When all of it had come.
+    fn ended(&mut self) -> Option<Instant> {
         match self {
-            Self::Plain(body) => body,
-            Self::Coded(body) => body.inner_mut(),
+            Self::Plain(body) => body.ended(),
+            Self::Coded(body) => body.inner_mut().ended(),
+            Self::Whole(..) => None,
+        }
+    }
+
+    fn take_trailers(&mut self) -> Option<HeaderMap> {
+        match self {
+            Self::Plain(body) => body.take_trailers(),
+            Self::Coded(body) => body.inner_mut().take_trailers(),
+            Self::Whole(_, trailers) => trailers.take(),
         }
     }
 }
@@ -88,11 +102,12 @@ impl Response {
         &self.report
     }
 
-    /// How many bytes the body has, if the other side has said so and it was not coded.
+    /// How many bytes the body has, if the other side has said so and it was not coded, or if it is in memory.
     pub fn content_length(&self) -> Option<u64> {
         match &self.body {
             Reading::Plain(body) => body.len(),
             Reading::Coded(_) => None,
+            Reading::Whole(bytes, _) => Some(bytes.as_ref().map_or(0, Bytes::len) as u64),
         }
     }
 
@@ -124,7 +139,7 @@ impl Response {
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
         let next = ready!(self.body.poll_next(cx));
-        let ended = self.body.incoming().ended();
+        let ended = self.body.ended();
         if let Some((ended, attempt)) = ended.zip(self.report.attempts.last_mut()) {
             attempt.timings.total = ended.saturating_duration_since(attempt.started);
         }
@@ -150,6 +165,14 @@ impl Response {
     /// Dropping the future gives the body up, and its connection with it unless the rest is short.
     pub async fn bytes(mut self) -> Result<Bytes, Error> {
         self.collect().await
+    }
+
+    /// The same reply with its body read, so that it holds no connection any more.
+    pub(super) async fn into_memory(mut self) -> Result<Self, Error> {
+        let bytes = self.collect().await?;
+        let trailers = self.take_trailers();
+        self.body = Reading::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()), trailers);
+        Ok(self)
     }
 
     async fn collect(&mut self) -> Result<Bytes, Error> {
@@ -211,7 +234,7 @@ impl Response {
 
     /// The trailers, once the body has been read to its end, if there are any.
     pub fn take_trailers(&mut self) -> Option<HeaderMap> {
-        self.body.incoming().take_trailers()
+        self.body.take_trailers()
     }
 
     /// The body as a stream of its pieces, whatever their sum.

@@ -12,7 +12,7 @@ mod resilience;
 mod streams;
 mod summary;
 mod tasks;
-mod text;
+pub(crate) mod text;
 
 use std::{fmt::Write, future::Future, time::Duration};
 
