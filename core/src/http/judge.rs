@@ -3,6 +3,7 @@
 use ::http::{HeaderMap, Method, StatusCode};
 
 use super::{ErrorKind, Phase};
+use crate::canary;
 
 /// What of a request says whether it may be sent twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,9 @@ impl Repeatable {
         }
         match kind {
             ErrorKind::Unreachable { .. } => true,
-            ErrorKind::NoReply { is_sent, .. } => !is_sent || self.is_idempotent,
+            ErrorKind::NoReply { is_sent, .. } => {
+                !is_sent || self.is_idempotent || canary::is_on("http.repeats-a-post-that-was-sent")
+            }
             ErrorKind::TimedOut { phase, .. } => match phase {
                 Phase::Dns | Phase::Connect | Phase::Proxy | Phase::Tls => true,
                 Phase::FirstByte => self.is_idempotent,
