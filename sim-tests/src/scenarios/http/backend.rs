@@ -52,9 +52,9 @@ impl Backend {
         let has_body = matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
         let is_whole = !has_body || request.body[..] == pattern(id, bytes as usize)[..];
         always!(host, is_whole, "a request arrives as it was sent", "{id}, {} bytes", request.body_bytes);
-        let asked = Asked { id, may_repeat: !matches!(request.method.as_str(), "POST" | "PATCH") };
-        let asked =
-            Asked { may_repeat: asked.may_repeat || request.header("idempotency-key").is_some(), ..asked };
+        let has_key = request.header("idempotency-key").is_some();
+        let may_repeat = has_key || !matches!(request.method.as_str(), "POST" | "PATCH");
+        let asked = Asked { id, may_repeat, has_body };
         self.ledger.arrives(host, asked);
         if let Some(to) = request.path().strip_prefix("/go/") {
             let (status, to) = to.split_once('/').unwrap_or_default();

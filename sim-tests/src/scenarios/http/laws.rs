@@ -27,6 +27,8 @@ struct Entry {
     is_stream: bool,
     /// How often it has come to a backend as a whole.
     arrived: u32,
+    /// Of these, how often with its body: a redirect may have left it behind.
+    bodies: u32,
     executed: u32,
     /// Of these, how often in a way that must not be repeated.
     executed_once: u32,
@@ -42,6 +44,8 @@ pub(super) struct Asked {
     pub(super) id: u64,
     /// To carry it out twice is to carry it out once.
     pub(super) may_repeat: bool,
+    /// It has one of the methods that are sent with a body here.
+    pub(super) has_body: bool,
 }
 
 impl Ledger {
@@ -55,17 +59,18 @@ impl Ledger {
 
     /// A request has come to a backend.
     pub(super) fn arrives(&self, host: &Host, asked: Asked) {
-        let Asked { id, .. } = asked;
+        let Asked { id, has_body, .. } = asked;
         let mut book = self.0.lock();
         let Some(entry) = book.requests.get_mut(&id) else {
             drop(book);
             return host.violated("a request arrives as it was sent", format_args!("nobody has sent {id}"));
         };
         entry.arrived += 1;
-        let (arrived, is_stream, attempts) = (entry.arrived, entry.is_stream, entry.attempts);
+        entry.bodies += u32::from(has_body);
+        let (arrived, attempts) = (entry.arrived, entry.attempts);
+        let is_first = !entry.is_stream || entry.bodies <= 1;
         drop(book);
         host.note(format_args!("request {id} has arrived"));
-        let is_first = !is_stream || arrived == 1;
         always!(host, is_first, "what is made while it is sent is sent once", "{id}: {arrived} times");
         let is_known = attempts.is_none_or(|attempts| arrived <= attempts);
         always!(host, is_known, "every attempt is told", "{id} has come {arrived} times, of {attempts:?}");
@@ -73,7 +78,7 @@ impl Ledger {
 
     /// A backend carries a request out.
     pub(super) fn executes(&self, host: &Host, asked: Asked) {
-        let Asked { id, may_repeat } = asked;
+        let Asked { id, may_repeat, .. } = asked;
         let mut book = self.0.lock();
         let Some(entry) = book.requests.get_mut(&id) else { return };
         entry.executed += 1;
