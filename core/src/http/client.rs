@@ -20,7 +20,7 @@ use super::{
 use crate::{
     ConfigError,
     limit::{Bulkhead, Quota, RateLimiter, bulkhead},
-    resilience::retry,
+    resilience::{CircuitBreaker, retry},
     rt::{Rng, Rt},
 };
 
@@ -186,6 +186,21 @@ impl Client {
     /// The cookies it keeps, if [`Config::cookies`] says so.
     pub fn cookies(&self) -> Option<&CookieJar> {
         self.inner.cookies.as_ref()
+    }
+
+    /// The circuit breaker of the host of `url`, if [`Config::breaker`] says that there are some: to watch its
+    /// [events](CircuitBreaker::events), to ask where it is, or to decide by hand. The URL may be relative if there is a
+    /// [`base_url`](Config::base_url).
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none, or there are connections to as many hosts as may be.
+    pub fn breaker(&self, url: impl AsRef<str>) -> Result<Option<CircuitBreaker>, Error> {
+        let mut url = self.resolve(url.as_ref())?;
+        // Neither fails for a URL that has a host; one without is refused next.
+        let _ = url.set_password(None);
+        let _ = url.set_username("");
+        Ok(self.inner.origins.of(&url)?.breaker.clone())
     }
 
     /// What it is doing and has done.

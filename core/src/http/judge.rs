@@ -5,6 +5,7 @@ use std::{error::Error, io};
 use ::http::{HeaderMap, Method, StatusCode};
 
 use super::{ErrorKind, Phase, connect::Repeated, proxy::ConnectError};
+use crate::canary;
 
 /// What of a request says whether it may be sent twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,9 @@ impl Repeatable {
         }
         match kind {
             ErrorKind::Unreachable { source, .. } => !is_for_good(&**source),
-            ErrorKind::NoReply { is_sent, .. } => !is_sent || self.is_idempotent,
+            ErrorKind::NoReply { is_sent, .. } => {
+                !is_sent || self.is_idempotent || canary::is_on("http.repeats-a-post-that-was-sent")
+            }
             ErrorKind::TimedOut { phase, .. } => match phase {
                 Phase::Dns | Phase::Connect | Phase::Proxy | Phase::Tls => true,
                 Phase::FirstByte => self.is_idempotent,

@@ -29,6 +29,7 @@ use super::{
     wire::{Incoming, Limits, NoReply, Outgoing, h2},
 };
 use crate::{
+    canary,
     limit::RateLimiter,
     pool::{AcquireError, Lease},
     resilience::retry::{Machine, Next, Verdict},
@@ -265,7 +266,7 @@ impl Course<'_> {
                 Next::Done | Next::Stop(_) => break,
             };
             permit = call.try_retry().ok();
-            if permit.is_none() {
+            if permit.is_none() && !canary::is_on("http.retries-without-a-budget") {
                 break;
             }
             // Its connection is not held while nobody uses it.
@@ -276,6 +277,11 @@ impl Course<'_> {
             tracing::debug!(name: "seaworthy.http.retry", number, ?pause);
             inner.rt.sleep(pause).await;
             machine.begin_next();
+            if canary::is_on("http.starts-the-deadline-anew-with-each-attempt")
+                && let Some((end, limit)) = &mut self.patience.total
+            {
+                *end = inner.rt.now() + *limit;
+            }
             number += 1;
             ended = self.attempt(origin, number, inner.rt.now()).await;
         }
@@ -290,6 +296,9 @@ impl Course<'_> {
                 let statuses = &inner.origins.config().retry.statuses;
                 if !repeatable.after_status(*status, statuses) {
                     return Verdict::Done;
+                }
+                if canary::is_on("http.ignores-retry-after") {
+                    return Verdict::Retry;
                 }
                 let asked = self
                     .head

@@ -12,6 +12,7 @@ use futures::Stream;
 use http_body::{Body, Frame};
 
 use crate::{
+    canary,
     http::{
         connect::{Conn, Dial},
         error::Phase,
@@ -217,6 +218,9 @@ impl Stream for Incoming {
                 }
                 Poll::Ready(Some(Err(failure))) => {
                     this.open = None;
+                    if canary::is_on("http.takes-a-broken-body-for-a-whole-one") {
+                        return Poll::Ready(None);
+                    }
                     return Poll::Ready(Some(Err(failure.into_io())));
                 }
                 Poll::Pending => {
@@ -239,6 +243,9 @@ impl Drop for Incoming {
         }
         let mut left = self.limits.drain_bytes_max;
         if open.body.size_hint().lower() > left {
+            if canary::is_on("http.keeps-the-connection-of-a-dropped-body") {
+                std::mem::forget(open);
+            }
             return;
         }
         let mut cx = Context::from_waker(Waker::noop());
