@@ -13,6 +13,7 @@ use url::Url;
 use super::{
     Config, CookieJar, Error, Request, RequestBuilder, Response,
     connect::{Common, Names, Tls},
+    middleware::{Layer, Middleware},
     origins::Origins,
     send,
     wire::h2,
@@ -30,6 +31,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<Inner>,
+    /// What its requests go through, the outermost first.
+    pub(super) layers: Option<Arc<[Layer]>>,
 }
 
 pub(super) struct Inner {
@@ -107,7 +110,22 @@ impl Client {
             form_count: AtomicU64::new(0),
             origins: Origins::new(common, config)?,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), layers: None })
+    }
+
+    /// This client with `middleware` around its requests, within what was added before: what was added first sees a request
+    /// first and its reply last.
+    ///
+    /// Connections, limits and cookies are shared with this one, which goes on without it. See [`Middleware`] for an example.
+    #[must_use = "the client it is called on stays as it is"]
+    pub fn with(&self, middleware: impl Middleware) -> Self {
+        let before = self.layers.iter().flat_map(|layers| layers.iter().cloned());
+        let layers = before.chain([Layer::new(middleware)]).collect();
+        Self { inner: Arc::clone(&self.inner), layers: Some(layers) }
+    }
+
+    pub(super) fn without_layers(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), layers: None }
     }
 
     /// A GET.

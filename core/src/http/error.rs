@@ -46,6 +46,8 @@ pub enum Phase {
     Body,
     /// Following a redirect.
     Redirect,
+    /// In a [`Middleware`](super::Middleware).
+    Middleware,
 }
 
 /// What was wrong.
@@ -137,6 +139,14 @@ pub enum ErrorKind {
         #[source]
         source: JoinError,
     },
+    /// A [`Middleware`](super::Middleware) gave up.
+    #[error("a middleware gave up")]
+    #[non_exhaustive]
+    Middleware {
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// A limit of this client: its quota, its breaker, its queue.
     #[error("not sent: {what}")]
     #[non_exhaustive]
@@ -153,6 +163,11 @@ impl Error {
         Self { parts: Box::new(Parts { kind, method: None, url: None, report: Report::default() }) }
     }
 
+    /// What a [`Middleware`](super::Middleware) says that gives a request up.
+    pub fn middleware(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(ErrorKind::Middleware { source: source.into() })
+    }
+
     pub(super) fn invalid(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid { what: what.into() })
     }
@@ -166,6 +181,10 @@ impl Error {
     pub(super) fn reported(mut self, report: Report) -> Self {
         self.parts.report = report;
         self
+    }
+
+    pub(super) fn is_placed(&self) -> bool {
+        self.parts.url.is_some()
     }
 
     /// What was wrong.
@@ -192,6 +211,7 @@ impl Error {
             ErrorKind::Body { .. } | ErrorKind::TooBig { .. } | ErrorKind::Json { .. } => Some(Phase::Body),
             ErrorKind::Redirect { .. } => Some(Phase::Redirect),
             ErrorKind::Refused { .. } => Some(Phase::Limit),
+            ErrorKind::Middleware { .. } => Some(Phase::Middleware),
             ErrorKind::Status { .. } | ErrorKind::Panicked { .. } => None,
         }
     }
@@ -212,6 +232,7 @@ impl Error {
             | ErrorKind::Json { .. }
             | ErrorKind::Status { .. }
             | ErrorKind::Panicked { .. }
+            | ErrorKind::Middleware { .. }
             | ErrorKind::Redirect { .. } => true,
         }
     }
@@ -268,6 +289,7 @@ impl fmt::Display for Phase {
             Self::BetweenBytes => "between bytes",
             Self::Body => "body",
             Self::Redirect => "redirect",
+            Self::Middleware => "middleware",
         })
     }
 }

@@ -1,4 +1,7 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use ::http::{
     HeaderMap, HeaderName, HeaderValue, Method,
@@ -26,6 +29,8 @@ pub struct Request {
 pub(super) struct Options {
     pub(super) timeout: Option<Duration>,
     pub(super) deadline: Option<Deadline>,
+    /// When the request is over that it is a part of, and how long that one had.
+    pub(super) outer: Option<(Instant, Duration)>,
     pub(super) attempts_max: Option<u32>,
     pub(super) body_bytes_max: Option<u64>,
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::{
-    Error, ErrorKind, Method, Report,
+    Error, ErrorKind, Method, Report, Request,
     coding::{Coding, DecodeError, Decoded},
     text,
     wire::{BodyFailure, Incoming},
@@ -77,6 +77,37 @@ impl Reading {
 }
 
 impl Response {
+    /// A reply to `request` that was not sent: from a cache, by a [`Middleware`](super::Middleware), in a test. Its report has
+    /// no attempts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use seaworthy_core::http::{Client, Config, Error, Next, Request, Response};
+    /// # seaworthy_core::testing::run(1, |rt| async move {
+    ///
+    /// let offline = |request: Request, _: Next| async move {
+    ///     Ok::<_, Error>(Response::from_memory(&request, http::Response::new("all is well".into())))
+    /// };
+    /// let client = Client::new(&rt, Config::default()).unwrap().with(offline);
+    /// let reply = client.get("https://example.org/").send().await.unwrap();
+    /// assert_eq!(reply.text().await.unwrap(), "all is well");
+    /// # });
+    /// ```
+    pub fn from_memory(request: &Request, reply: ::http::Response<Bytes>) -> Self {
+        let (parts, body) = reply.into_parts();
+        Self {
+            status: parts.status,
+            version: parts.version,
+            headers: parts.headers,
+            method: request.method.clone(),
+            url: request.url.clone(),
+            body: Reading::Whole(Some(body).filter(|body| !body.is_empty()), None),
+            body_bytes_max: u64::MAX,
+            report: Report::default(),
+        }
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status

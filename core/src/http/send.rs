@@ -15,12 +15,15 @@ use ::http::{
         PROXY_AUTHORIZATION, RANGE, SET_COOKIE,
     },
 };
+use futures::future::BoxFuture;
+use tracing::{Instrument, field};
 use url::{Position, Url};
 
 use super::{
     Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings, coding,
     connect::{Conn, Dial, Failure, Gone, Place, Times, Why},
     judge::Repeatable,
+    middleware::{self, Layer},
     origins::Origin,
     redirect::{self, Hop},
     request::Options,
@@ -52,7 +55,7 @@ impl<'a> Patience<'a> {
         let deadline = options.deadline.as_ref();
         let outer =
             deadline.map(|deadline| (deadline.at(), deadline.at().saturating_duration_since(started)));
-        Self { rt, total: own.into_iter().chain(outer).min() }
+        Self { rt, total: own.into_iter().chain(outer).chain(options.outer).min() }
     }
 
     fn end(&self) -> Option<Instant> {
@@ -143,7 +146,11 @@ struct Course<'a> {
 /// Sends a request and waits for the head of the reply, through redirects and retries.
 pub(super) async fn run(client: Client, request: Result<Request, Error>) -> Result<Response, Error> {
     let inner = &*client.inner;
-    let Request { method, mut url, mut headers, body, options } = request?;
+    let request = request?;
+    if let Some(layers) = client.layers.clone() {
+        return through(client, layers, request).await;
+    }
+    let Request { method, mut url, mut headers, body, options } = request;
     let started = inner.rt.now();
     if !matches!(url.scheme(), "http" | "https") {
         let what = format!("the scheme `{}` is not spoken; use http or https", url.scheme());
@@ -178,10 +185,44 @@ pub(super) async fn run(client: Client, request: Result<Request, Error>) -> Resu
         head: None,
         report,
     };
-    match course.run(started).await {
+    // No query: there may be secrets in it.
+    let span = tracing::debug_span!(
+        "seaworthy.http.request",
+        method = %course.method,
+        url = &course.url[..Position::AfterPath],
+        status = field::Empty,
+        attempts = field::Empty,
+    );
+    let ended = course.run(started).instrument(span.clone()).await;
+    if !span.is_disabled() {
+        span.record("attempts", course.report.attempts.len());
+        if let Some(head) = &course.head {
+            span.record("status", head.parts.status.as_u16());
+        }
+    }
+    match ended {
         Ok(()) => course.into_response(),
         Err(error) => Err(error.at(&course.method, &course.url).reported(course.report)),
     }
+}
+
+/// Sends a request through what its user has put around the client.
+fn through(
+    client: Client,
+    layers: Arc<[Layer]>,
+    request: Request,
+) -> BoxFuture<'static, Result<Response, Error>> {
+    Box::pin(async move {
+        let inner = &*client.inner;
+        let total = inner.origins.config().timeouts.total;
+        let patience = Patience::new(&inner.rt, inner.rt.now(), &request.options, total);
+        let (method, url) = (request.method.clone(), request.url.clone());
+        let next = middleware::Next::first(&client, layers, patience.total);
+        let ended = patience.within(None, next.run(request)).await.unwrap_or_else(|Over(limit)| {
+            Err(Error::new(ErrorKind::TimedOut { phase: Phase::Middleware, limit }))
+        });
+        ended.map_err(|error| if error.is_placed() { error } else { error.at(&method, &url) })
+    })
 }
 
 /// A user and a password in a URL are what `Authorization` says, and nothing that is shown or compared.
@@ -330,7 +371,22 @@ impl Course<'_> {
             ending: Ending::Failed(Phase::Queue),
             pause: None,
         };
-        let tried = self.try_once(origin, &mut attempt).await;
+        let span = tracing::debug_span!(
+            "seaworthy.http.attempt",
+            hop = attempt.hop,
+            number,
+            is_reused = field::Empty,
+            status = field::Empty,
+            error = field::Empty,
+        );
+        let tried = self.try_once(origin, &mut attempt).instrument(span.clone()).await;
+        if !span.is_disabled() {
+            span.record("is_reused", attempt.is_reused);
+            match &tried {
+                Ok((status, _)) => span.record("status", status.as_u16()),
+                Err(kind) => span.record("error", field::display(kind)),
+            };
+        }
         let ended = match &tried {
             Ok((_, now)) => *now,
             Err(_) => self.patience.rt.now(),
