@@ -52,7 +52,7 @@ impl Repeatable {
 fn is_for_good(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     // What an error of I/O stands for is its inner one, and not its source, which is that one's.
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        return error.get_ref().is_some_and(|inner| is_for_good(inner));
+        return error.get_ref().is_some_and(is_for_good);
     }
     if let Some(error) = error.downcast_ref::<Repeated>() {
         return is_for_good(error.inner());

@@ -31,10 +31,6 @@ pub struct Response {
 }
 
 /// A body on its way in.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the usual one is the large one, and a box would be one more allocation a reply"
-)]
 pub(super) enum Reading {
     Plain(Incoming),
     Coded(Box<Decoded<Incoming>>),

@@ -2,6 +2,7 @@
 
 use futures::future::pending;
 use parking_lot::Mutex;
+use url::Url;
 
 use super::*;
 use crate::testing::for_each_drop_point;
@@ -132,7 +133,7 @@ fn one_that_never_ends_is_over_at_the_total_limit() {
             matches!(kind, ErrorKind::TimedOut { phase: Phase::Middleware, limit } if *limit == secs(3)),
             "{kind:?}"
         );
-        assert_eq!(error.url().map(|url| url.as_str()), Some(&*server.url("/")));
+        assert_eq!(error.url().map(Url::as_str), Some(&*server.url("/")));
     });
 }
 
