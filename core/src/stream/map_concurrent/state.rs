@@ -160,13 +160,15 @@ impl<R, F> Machine<R, F> {
     /// consumer: all are to come and end.
     pub(super) fn exhaust(&mut self, last: Option<R>) -> (Option<F>, Vec<Waker>, bool) {
         self.exhausted = true;
+        let mut wakes = false;
         if let Some(last) = last {
             let number = self.number();
-            self.finish(number, last);
+            wakes = self.finish(number, last);
         }
         self.parked.clear();
         let wakers = self.wakers.iter_mut().filter_map(Option::take).collect();
-        (self.feed.take(), wakers, self.wakes_consumer())
+        wakes |= self.wakes_consumer();
+        (self.feed.take(), wakers, wakes)
     }
 
     #[cfg(test)]

@@ -42,6 +42,25 @@ fn a_panic_is_the_result_of_its_item_alone() {
 }
 
 #[test]
+fn whoever_waits_is_woken_by_a_panic_of_the_source() {
+    for_each_seed(0..20, |rt| async move {
+        let source = stream::iter(0..9).inspect(|number| assert_ne!(*number, 1, "boom"));
+        let later = rt.clone();
+        let map = move |number| {
+            let rt = later.clone();
+            async move {
+                rt.sleep(SECOND).await;
+                number
+            }
+        };
+        let mut results = source.map_concurrent(&rt, concurrency(1, 0, Order::AsCompleted), map).unwrap();
+        assert_eq!(results.next().await.map(text), Some(Ok(0)));
+        assert!(results.next().await.map(text).unwrap().unwrap_err().contains("boom"));
+        assert!(results.next().await.is_none());
+    });
+}
+
+#[test]
 fn a_panic_of_the_source_is_the_last_that_begins() {
     for_each_seed(0..20, |rt| async move {
         let source = stream::iter(0..9).inspect(|number| assert_ne!(*number, 3, "boom"));
