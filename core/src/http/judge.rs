@@ -49,10 +49,10 @@ impl Repeatable {
 }
 
 /// Whether it will be no better the next time: a certificate that is not trusted, a proxy that says no.
-fn is_for_good(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+fn is_for_good(error: &(dyn Error + 'static)) -> bool {
     // What an error of I/O stands for is its inner one, and not its source, which is that one's.
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        return error.get_ref().is_some_and(is_for_good);
+        return error.get_ref().is_some_and(|inner| is_for_good(inner));
     }
     if let Some(error) = error.downcast_ref::<Repeated>() {
         return is_for_good(error.inner());
@@ -66,7 +66,7 @@ fn is_for_good(error: &(dyn Error + Send + Sync + 'static)) -> bool {
             status.is_client_error()
                 && !matches!(*status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
         }
-        _ => false,
+        _ => error.source().is_some_and(is_for_good),
     }
 }
 

@@ -62,11 +62,15 @@ where
             return Poll::Ready(None);
         }
         let Some(chain) = &mut this.chain else {
-            let next = std::task::ready!(this.inner.poll_next_unpin(cx));
-            if !matches!(next, Some(Ok(_))) {
-                this.state = State::Ended;
+            loop {
+                let next = std::task::ready!(this.inner.poll_next_unpin(cx));
+                match &next {
+                    Some(Ok(chunk)) if chunk.is_empty() => continue,
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => this.state = State::Ended,
+                }
+                return Poll::Ready(next.map(|result| result.map_err(DecodeError::Body)));
             }
-            return Poll::Ready(next.map(|result| result.map_err(DecodeError::Body)));
         };
         while matches!(this.state, State::Open) {
             if this.work >= WORK_BYTES {

@@ -39,7 +39,7 @@ fn a_client_that_is_dropped_closes_its_connections() {
 
 #[test]
 fn an_idle_connection_that_the_server_has_closed_is_let_go() {
-    for_each_seed(0..200, |rt| async move {
+    for_each_seed(0..50, |rt| async move {
         let handler = |call: Call| async move { call.reply("never") };
         let server = Server::start(&rt, Terms { http2: false, ..Terms::default() }, handler).await;
         let client = client(&server, |_| {});
@@ -48,11 +48,10 @@ fn an_idle_connection_that_the_server_has_closed_is_let_go() {
         for reply in replies {
             reply.unwrap().text().await.unwrap();
         }
-        for pause in [1, 2, 4, 8, 15] {
-            eprintln!("{:?}", client.stats());
-            rt.sleep(pause * second()).await;
-        }
-        assert_eq!(client.stats().idle, 1);
+        assert!(client.stats().idle >= 1, "some are found closed when they come back, some later");
+        // Between two looks: while one is looked at, it is not idle.
+        rt.sleep(42 * second()).await;
+        assert_eq!((client.stats().idle, server.log.open()), (1, 1));
     });
 }
 

@@ -142,7 +142,7 @@ mod tests {
             .unwrap();
         prepare(&mut request).unwrap();
         assert_eq!(request.uri(), "https://example.org:8443/a?b=c");
-        let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
+        let names: Vec<_> = request.headers().keys().map(::http::HeaderName::as_str).collect();
         assert_eq!(names, ["x-stays"]);
     }
 
