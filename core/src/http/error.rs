@@ -158,6 +158,24 @@ pub enum ErrorKind {
     },
 }
 
+impl ErrorKind {
+    /// Whether an attempt that failed so may have been carried out.
+    pub(super) fn may_have_been_sent(&self) -> bool {
+        match self {
+            Self::Invalid { .. } | Self::Unreachable { .. } | Self::Refused { .. } => false,
+            Self::NoReply { is_sent, .. } => *is_sent,
+            Self::TimedOut { phase, .. } => *phase >= Phase::FirstByte,
+            Self::Body { .. }
+            | Self::TooBig { .. }
+            | Self::Json { .. }
+            | Self::Status { .. }
+            | Self::Panicked { .. }
+            | Self::Middleware { .. }
+            | Self::Redirect { .. } => true,
+        }
+    }
+}
+
 impl Error {
     pub(super) fn new(kind: ErrorKind) -> Self {
         Self { parts: Box::new(Parts { kind, method: None, url: None, report: Report::default() }) }
@@ -221,20 +239,11 @@ impl Error {
         matches!(self.parts.kind, ErrorKind::TimedOut { .. })
     }
 
-    /// Whether the other side may have carried the request out. If not, it is safe to send it again, whatever it is.
+    /// Whether the other side may have carried the request out, at any of its attempts. If not, it is safe to send it again,
+    /// whatever it is.
     pub fn may_have_been_sent(&self) -> bool {
-        match &self.parts.kind {
-            ErrorKind::Invalid { .. } | ErrorKind::Unreachable { .. } | ErrorKind::Refused { .. } => false,
-            ErrorKind::NoReply { is_sent, .. } => *is_sent,
-            ErrorKind::TimedOut { phase, .. } => *phase >= Phase::FirstByte,
-            ErrorKind::Body { .. }
-            | ErrorKind::TooBig { .. }
-            | ErrorKind::Json { .. }
-            | ErrorKind::Status { .. }
-            | ErrorKind::Panicked { .. }
-            | ErrorKind::Middleware { .. }
-            | ErrorKind::Redirect { .. } => true,
-        }
+        let Parts { kind, report, .. } = &*self.parts;
+        kind.may_have_been_sent() || report.attempts().iter().any(|attempt| attempt.may_have_been_sent)
     }
 
     /// What it was answered, if that is why.

@@ -49,6 +49,8 @@ pub struct Attempt {
     pub version: Option<Version>,
     /// How it ended.
     pub ending: Ending,
+    /// Whether the other side may have carried it out.
+    pub may_have_been_sent: bool,
     /// The pause that followed.
     pub pause: Option<Duration>,
 }

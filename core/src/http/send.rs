@@ -369,6 +369,7 @@ impl Course<'_> {
             peer: None,
             version: None,
             ending: Ending::Failed(Phase::Queue),
+            may_have_been_sent: false,
             pause: None,
         };
         let span = tracing::debug_span!(
@@ -396,6 +397,7 @@ impl Course<'_> {
             Ok((status, _)) => Ending::Answered(*status),
             Err(kind) => Ending::Failed(phase_of(kind)),
         };
+        attempt.may_have_been_sent = tried.as_ref().err().is_none_or(ErrorKind::may_have_been_sent);
         if matches!(attempt.ending, Ending::Failed(Phase::Limit | Phase::Queue)) {
             attempt.timings.queue = attempt.timings.total;
         }

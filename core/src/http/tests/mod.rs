@@ -16,6 +16,7 @@ mod proxies;
 mod redirects_and_secrets;
 mod retries;
 mod spans;
+mod storm;
 mod timeouts;
 mod tls;
 mod uploads;
