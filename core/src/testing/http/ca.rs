@@ -114,6 +114,30 @@ impl TestCa {
     ///
     /// If a name cannot stand in a certificate.
     pub fn server_config(&self, names: &[&str], validity: Validity) -> Result<ServerConfig, TestCaError> {
+        let (certificate, key) = self.issue(names, validity)?;
+        let chain = vec![certificate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+        config.map_err(|error: rustls::Error| TestCaError::new(names, error))
+    }
+
+    /// A certificate for these names and IP addresses and its key, as PEM: for a server in another process.
+    ///
+    /// # Errors
+    ///
+    /// If a name cannot stand in a certificate.
+    pub fn pem_pair(&self, names: &[&str], validity: Validity) -> Result<(String, String), TestCaError> {
+        let (certificate, key) = self.issue(names, validity)?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    fn issue(
+        &self,
+        names: &[&str],
+        validity: Validity,
+    ) -> Result<(rcgen::Certificate, KeyPair), TestCaError> {
         let refused = |error: rcgen::Error| TestCaError::new(names, error);
         let key = KeyPair::generate().map_err(refused)?;
         let owned: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -127,12 +151,7 @@ impl TestCa {
             Validity::NotYet => params.not_before = rcgen::date_time_ymd(4000, 1, 1),
         }
         let certificate = params.signed_by(&key, &*self.0).map_err(refused)?;
-        let chain = vec![certificate.der().clone()];
-        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-        config.map_err(|error: rustls::Error| TestCaError::new(names, error))
+        Ok((certificate, key))
     }
 }
 
