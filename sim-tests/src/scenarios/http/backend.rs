@@ -61,7 +61,9 @@ impl Backend {
             let status = status.parse().unwrap_or(307);
             return Reply::redirect(status, &format!("http://{to}/work")).header("x-id", id.to_string());
         }
-        self.work(asked, want as usize, &request).await.header("x-id", id.to_string())
+        let reply = self.work(asked, want as usize, &request).await.header("x-id", id.to_string());
+        // Of the moment in which a `Retry-After` was written, if there is one.
+        reply.header("date", httpdate::fmt_http_date(host.rt().wall_clock()))
     }
 
     /// Carries it out, or fails, or both.
@@ -134,7 +136,6 @@ impl Backend {
             return reply.header("retry-after", after.as_secs().to_string());
         }
         let now = self.host.rt().wall_clock();
-        let reply = reply.header("date", httpdate::fmt_http_date(now));
         reply.header("retry-after", httpdate::fmt_http_date(now + after))
     }
 

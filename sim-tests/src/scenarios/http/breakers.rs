@@ -1,18 +1,21 @@
 //! The breakers of a client, by what they tell.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use seaworthy_core::{
-    http::{Attempt, Client, Ending, Phase},
+    http::{Client, Ending, Phase},
     resilience::{
         CircuitBreaker,
         breaker::{Event, Events, State, Transition, Why},
     },
 };
 
-use super::{BACKENDS, backend::url};
+use super::{BACKENDS, backend::url, laws::Tried};
 use crate::{always, scenario::Host, sometimes};
 
 /// All breakers of a client; none if it has none.
@@ -21,9 +24,33 @@ pub(super) struct Watch(Vec<Arc<Mutex<Watched>>>);
 struct Watched {
     breaker: CircuitBreaker,
     events: Events,
-    last: Option<Transition>,
+    course: Course,
+}
+
+/// What a breaker has told of itself.
+#[derive(Default)]
+pub(super) struct Course {
+    last: Option<Step>,
     /// When it was open.
     open: Vec<(Instant, Instant)>,
+}
+
+/// One change of its state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) generation: u64,
+    pub(super) from: State,
+    pub(super) to: State,
+    pub(super) why: Why,
+    pub(super) at: Instant,
+    pub(super) open_for: Option<Duration>,
+}
+
+impl From<Transition> for Step {
+    fn from(transition: Transition) -> Self {
+        let Transition { generation, from, to, why, at, open_for, .. } = transition;
+        Self { generation, from, to, why, at, open_for }
+    }
 }
 
 impl Watch {
@@ -32,7 +59,7 @@ impl Watch {
         for number in 0..BACKENDS {
             let Some(breaker) = client.breaker(url(number, None))? else { continue };
             let events = breaker.events();
-            watched.push(Arc::new(Mutex::new(Watched { breaker, events, last: None, open: Vec::new() })));
+            watched.push(Arc::new(Mutex::new(Watched { breaker, events, course: Course::default() })));
         }
         Ok(Self(watched))
     }
@@ -48,14 +75,21 @@ impl Watch {
     }
 
     /// An attempt, as the client reports it, to this backend.
-    pub(super) fn check(&self, host: &Host, backend: u16, attempt: &Attempt) {
+    pub(super) fn check(&self, host: &Host, backend: u16, attempt: &Tried) {
         if attempt.ending == Ending::Failed(Phase::Limit) {
             return;
         }
         let Some(watched) = self.0.get(usize::from(backend)) else { return };
         let mut watched = watched.lock();
         watched.look(host);
-        let mut open = watched.open.iter();
+        watched.course.check(host, attempt);
+    }
+}
+
+impl Course {
+    /// An attempt that a breaker let through.
+    pub(super) fn check(&self, host: &Host, attempt: &Tried) {
+        let mut open = self.open.iter();
         let within = open.find(|(from, to)| *from < attempt.started && attempt.started < *to);
         if let Some((from, to)) = within {
             let (since, left) = (attempt.started - *from, *to - attempt.started);
@@ -63,24 +97,11 @@ impl Watch {
             host.violated("an open breaker lets nothing through", text);
         }
     }
-}
 
-impl Watched {
-    fn look(&mut self, host: &Host) {
-        while let Some(event) = self.events.next().now_or_never() {
-            match event {
-                Some(Event::Changed(transition)) => self.step(host, transition),
-                other => host.violated("a breaker tells all that happens to it", format_args!("{other:?}")),
-            }
-            if event.is_none() {
-                return;
-            }
-        }
-    }
-
-    fn step(&mut self, host: &Host, next: Transition) {
+    /// It has changed.
+    pub(super) fn step(&mut self, host: &Host, next: Step) {
         let before = self.last.replace(next);
-        let Transition { from, to, why, at, .. } = next;
+        let Step { from, to, why, at, .. } = next;
         let is_legal = match (from, to) {
             (State::Closed, State::Open) => matches!(why, Why::Failures { .. } | Why::SlowCalls { .. }),
             (State::Open, State::HalfOpen) => matches!(why, Why::OpenFor(_)),
@@ -105,10 +126,30 @@ impl Watched {
         if let Some(time) = next.open_for.filter(|_| to == State::Open) {
             self.open.push((at, at + time));
         }
-        host.note(format_args!("breaker of {}: {from} to {to}, since {why}", self.breaker.name()));
         sometimes!(host, from == State::Closed, "a breaker opens");
         sometimes!(host, to == State::HalfOpen, "a breaker is half open");
         sometimes!(host, why == Why::ProbeFailed, "a probe fails");
         sometimes!(host, to == State::Closed, "a breaker closes again");
+    }
+}
+
+impl Watched {
+    fn look(&mut self, host: &Host) {
+        while let Some(event) = self.events.next().now_or_never() {
+            match event {
+                Some(Event::Changed(transition)) => {
+                    let Transition { from, to, why, .. } = transition;
+                    host.note(format_args!(
+                        "breaker of {}: {from} to {to}, since {why}",
+                        self.breaker.name()
+                    ));
+                    self.course.step(host, transition.into());
+                }
+                other => host.violated("a breaker tells all that happens to it", format_args!("{other:?}")),
+            }
+            if event.is_none() {
+                return;
+            }
+        }
     }
 }

@@ -1,3 +1,5 @@
+//! Who sends: what is drawn, what comes of it, and what shows that it went as it should.
+
 use std::{sync::Arc, time::Duration};
 
 use futures::stream;
@@ -10,7 +12,7 @@ use super::{
     BACKENDS, Plan,
     backend::{pattern, retry_after, url},
     breakers::Watch,
-    laws::{Ledger, Told},
+    laws::{Ledger, Told, Tried, check_body, check_reply, check_time},
 };
 use crate::{always, engine::Engine, scenario::Host, scenarios::turns, sometimes};
 
@@ -167,14 +169,22 @@ impl Caller {
         let took = host.now() - began;
         // A tick is what the clocks can tell apart, and on turmoil a task may come as much later to its turn.
         let tick = Duration::from_millis(if host.sim().engine() == Engine::Turmoil { 10 } else { 0 });
-        let is_late = took > call.timeout + tick && turns::are_on_time(&host, began);
-        always!(host, !is_late, "a deadline is kept", "{id}: {took:?} of {:?}", call.timeout);
+        if turns::are_on_time(&host, began) {
+            check_time(&host, id, took, call.timeout, tick);
+        }
         came
     }
 
     fn failed(&self, id: u64, call: &Call, error: &Error) {
         self.host.note(format_args!("request {id} has failed: {error}"));
-        self.told(id, call, error.report(), !error.may_have_been_sent());
+        let may_have_been_sent = self.told(id, call, error.report());
+        let is_said = error.may_have_been_sent();
+        always!(
+            self.host,
+            is_said == may_have_been_sent,
+            "an error and its report agree on what may have been sent",
+            "{id}: {error:?}"
+        );
         let host = &self.host;
         let is_plain = !call.may_repeat() && call.through.is_none();
         let is_once = is_plain && error.report().attempts().len() == 1;
@@ -206,10 +216,9 @@ impl Caller {
     async fn answered(&mut self, id: u64, call: &Call, mut response: Response) -> Came {
         let (host, status) = (self.host.clone(), response.status());
         let of = response.headers().get("x-id").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        always!(host, of == Some(id), "a reply belongs to its request", "{of:?} for {id}: {response:?}");
         let executed = self.ledger.executed(id);
-        always!(host, !status.is_success() || executed > 0, "a success was carried out", "{id}: {status}");
-        self.told(id, call, response.report(), false);
+        check_reply(&host, id, of, status.is_success(), executed);
+        self.told(id, call, response.report());
         sometimes!(
             host,
             status.is_success() && executed > 1 && call.has_key,
@@ -239,23 +248,12 @@ impl Caller {
                         Ok(None) => break,
                         Err(error) => return self.broken(id, &error),
                     }
-                    let is_right = expected.starts_with(&came);
-                    always!(host, is_right, "the bytes of a body are right", "{id}: {} bytes", came.len());
+                    check_body(&host, id, &came, &expected, false);
                 }
-                let (came, len) = (came.len(), expected.len());
-                always!(host, came == len, "a body is whole or an error", "{id}: {came} of {len} bytes");
+                check_body(&host, id, &came, &expected, true);
             }
             _ => match response.bytes().await {
-                Ok(came) => {
-                    let (got, len) = (came.len(), expected.len());
-                    always!(host, got == len, "a body is whole or an error", "{id}: {got} of {len} bytes");
-                    always!(
-                        host,
-                        came[..] == expected[..],
-                        "the bytes of a body are right",
-                        "{id}: {got} bytes"
-                    );
-                }
+                Ok(came) => check_body(&host, id, &came, &expected, true),
                 Err(error) => return self.broken(id, &error),
             },
         }
@@ -275,14 +273,22 @@ impl Caller {
         Came::Failed
     }
 
-    fn told(&self, id: u64, call: &Call, report: &Report, is_unsent: bool) {
+    /// Whether any attempt may have been carried out.
+    fn told(&self, id: u64, call: &Call, report: &Report) -> bool {
+        let tried: Vec<Tried> = report.attempts().iter().map(Tried::from).collect();
+        let attempts_max = self.plan.config.retry.attempts_max;
+        let told = Told { id, tried: &tried, attempts_max, may_repeat: call.may_repeat() };
+        self.ledger.ends(&self.host, self.machine, &told);
+        self.points(id, call, report);
+        tried.iter().any(|tried| tried.may_have_been_sent)
+    }
+
+    /// What the course of a request shows to have been reached.
+    fn points(&self, id: u64, call: &Call, report: &Report) {
         let (host, attempts_max) = (&self.host, self.plan.config.retry.attempts_max);
-        let told = Told { id, report, attempts_max, may_repeat: call.may_repeat(), is_unsent };
-        self.ledger.ends(host, self.machine, &told);
-        let attempts = report.attempts();
-        for attempt in attempts {
+        for attempt in report.attempts() {
             let to = call.through.filter(|_| attempt.hop > 0).map_or(call.backend, |(_, to)| to);
-            self.watch.check(host, to, attempt);
+            self.watch.check(host, to, &Tried::from(attempt));
             sometimes!(host, attempt.is_reused, "a connection is used again");
             sometimes!(host, attempt.hop > 0 && to != call.backend, "a redirect leads to another backend");
             if attempt.pause.is_none() {

@@ -5,6 +5,8 @@ mod breakers;
 mod caller;
 mod laws;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,12 +17,16 @@ use seaworthy_core::{
     time::{Backoff, Jitter},
 };
 
-use self::{backend::serve, breakers::Watch, caller::Caller, laws::Ledger};
+use self::{
+    backend::serve,
+    breakers::Watch,
+    caller::Caller,
+    laws::{Ledger, check_stats},
+};
 use crate::{
-    HostResult, always,
+    HostResult,
     fault::{FaultKind, Storm},
     scenario::{Host, HostInfo, Scenario, Stage},
-    sometimes,
 };
 
 /// Two clients with the callers of one program each, and three backends that may be sent to and that redirect to each other.
@@ -154,7 +160,6 @@ impl Scenario for Retries {
             let (plan, ledger) = (Arc::new(plan), Arc::clone(&ledger));
             stage.client(&name, move |host| live(host, Arc::clone(&plan), Arc::clone(&ledger), number));
         }
-        stage.afterwards(move |sim| ledger.check(sim));
     }
 }
 
@@ -277,28 +282,11 @@ async fn look_on(host: &Host, client: &Client, plan: &Plan, ledger: &Ledger, wat
         let pause = rng.duration(Duration::from_millis(50), Duration::from_millis(500));
         host.sim().until_healed(host.rt().sleep(pause)).await;
         watch.look(host);
-        check_stats(host, client, plan, ledger, number);
+        check_now(host, client, plan, ledger, number);
     }
 }
 
-fn check_stats(host: &Host, client: &Client, plan: &Plan, ledger: &Ledger, number: u16) {
-    let stats = client.stats();
-    let open = stats.in_use + stats.idle;
-    let most = plan.config.connections_per_host_max * usize::from(BACKENDS);
-    always!(host, open <= most, "connections to a host are bounded", "{open} of {most}: {stats:?}");
-    let most = plan.config.waiters_per_host_max * usize::from(BACKENDS);
-    always!(host, stats.waiting <= most, "the line for a connection is bounded", "{stats:?}");
-    let budget = &plan.config.retry.budget;
-    let each = f64::from(budget.tokens_max) + f64::from(budget.reserve_per_second) * host.now().as_secs_f64();
-    let granted = f64::from(BACKENDS) * each + budget.ratio * stats.requests as f64;
-    // Counted by what callers were told, not by the client.
-    let retries = ledger.retries(number);
-    always!(
-        host,
-        retries as f64 <= granted + 1e-6,
-        "a retry budget is held",
-        "{retries} of {granted}: {stats:?}"
-    );
-    always!(host, retries <= stats.retries, "retries are counted", "{retries}: {stats:?}");
-    sometimes!(host, stats.retries_refused > 0, "the retry budget is dry");
+/// Looks at what a client does now.
+fn check_now(host: &Host, client: &Client, plan: &Plan, ledger: &Ledger, number: u16) {
+    check_stats(host, &plan.config, &client.stats(), ledger.retries(number), host.now());
 }

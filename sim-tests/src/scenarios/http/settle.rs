@@ -8,8 +8,8 @@ use super::{
     Plan,
     breakers::Watch,
     caller::{Call, Caller, Came},
-    check_stats,
-    laws::Ledger,
+    check_now,
+    laws::{Ledger, check_health, check_rest},
 };
 use crate::{always, scenario::Host};
 
@@ -48,16 +48,11 @@ pub(super) async fn settle(
         host.rt().sleep(Duration::from_millis(5)).await;
     }
     let again = ledger.retries(number) - before;
-    let is_well = succeeded * 100 >= REQUESTS * 99;
-    always!(host, is_well, "nearly all succeed when backends are well", "{succeeded} of {REQUESTS}");
-    always!(host, again * 100 <= REQUESTS, "hardly anything is sent again then", "{again} of {REQUESTS}");
-    check_stats(host, client, plan, ledger, number);
+    check_health(host, REQUESTS, succeeded, again);
+    check_now(host, client, plan, ledger, number);
 
     // Until the last rest of a body is drained, and the last connection has been idle for too long.
     let idle = plan.config.idle_timeout.unwrap_or_default();
     host.rt().sleep(Duration::from_secs(2).max(2 * idle)).await;
-    let stats = client.stats();
-    let kept = stats.in_use + stats.waiting;
-    always!(host, kept == 0, "no connection leaks", "nobody sends anything: {stats:?}");
-    always!(host, stats.idle == 0, "what is idle for too long is closed", "after {idle:?}: {stats:?}");
+    check_rest(host, &client.stats());
 }
