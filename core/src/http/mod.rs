@@ -38,7 +38,7 @@
 //! let client = Client::new(&rt, config).unwrap();
 //! let reply = client.get(&url).query(&[("fields", "ships")]).send().await.unwrap().error_for_status().unwrap();
 //! for attempt in reply.report().attempts() {
-//!     println!("{:?} after {:?}", attempt.ending, attempt.timings.total);
+//!     println!("{} after {:?}", attempt.ending, attempt.timings.total);
 //! }
 //! // The first attempt was answered 503, to come again in two seconds.
 //! assert_eq!(reply.report().attempts().len(), 2);

@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use ::http::{StatusCode, Version};
 
@@ -63,6 +66,15 @@ pub enum Ending {
     Answered(StatusCode),
     /// In this phase, by an error; the last of them is the error of the request.
     Failed(Phase),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(status) => write!(f, "answered {status}"),
+            Self::Failed(phase) => write!(f, "failed, in phase {phase}"),
+        }
+    }
 }
 
 /// Where the time of an attempt went.
