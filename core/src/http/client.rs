@@ -2,7 +2,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     Config, CookieJar, Error, Request, RequestBuilder, Response,
-    connect::{Common, Names, Tls},
+    connect::{Common, Names, Places, Tls},
     middleware::{Layer, Middleware},
     origins::Origins,
     send,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     ConfigError,
-    limit::{Bulkhead, Quota, RateLimiter, bulkhead},
+    limit::{Quota, RateLimiter},
     resilience::{CircuitBreaker, retry},
     rt::{Rng, Rt},
 };
@@ -76,11 +76,6 @@ impl Client {
         drop(config.host_quota.map(limiter).transpose()?);
         let mut h1 = http1::Builder::new();
         h1.max_headers(config.headers_max).max_header_size(config.head_bytes_max);
-        let places = bulkhead::Config {
-            permits: config.connections_max,
-            waiters_max: 1_000_000,
-            ..bulkhead::Config::default()
-        };
         let common = Common {
             rt: rt.clone(),
             timeouts: config.timeouts.clone(),
@@ -92,8 +87,7 @@ impl Client {
                 ping_interval: config.ping_interval,
                 ping_timeout: config.ping_timeout,
             },
-            places: Bulkhead::new(rt, places)?,
-            pressure: AtomicUsize::new(0),
+            places: Places::new(rt, config.connections_max)?,
             origins: std::sync::Weak::new(),
         };
         let inner = Inner {

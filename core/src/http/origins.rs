@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -32,6 +32,8 @@ pub(super) struct Origin {
     pub(super) breaker: Option<CircuitBreaker>,
     pub(super) quota: Option<RateLimiter>,
     common: Arc<Common>,
+    /// Each has one of its own.
+    number: u64,
     /// The proxy that forwards requests to it, and does not only tunnel.
     forwarder: Option<Arc<Proxy>>,
     /// A URL of it.
@@ -60,8 +62,7 @@ impl Origin {
     /// Whether there is a connect under way for everybody in line, and `more`.
     pub(super) fn is_connecting_for(&self, more: usize) -> bool {
         let stats = self.pool.stats();
-        let is_waiting_for_places = self.common.pressure.load(Ordering::Relaxed) > 0;
-        !is_waiting_for_places && stats.connecting >= stats.waiting + more
+        !self.common.places.is_waiting(self.number) && stats.connecting >= stats.waiting + more
     }
 
     pub(super) fn forwarder(&self) -> Option<&Proxy> {
@@ -75,6 +76,8 @@ pub(super) struct Origins {
     config: Config,
     proxies: Proxies,
     origins: Mutex<BTreeMap<Box<str>, Arc<Origin>>>,
+    /// How many there have been.
+    made: AtomicU64,
 }
 
 impl Origins {
@@ -84,7 +87,13 @@ impl Origins {
         })?;
         Ok(Arc::new_cyclic(|this: &Weak<Self>| {
             let common = Common { origins: this.clone(), ..common };
-            Self { common: Arc::new(common), config, proxies, origins: Mutex::default() }
+            Self {
+                common: Arc::new(common),
+                config,
+                proxies,
+                origins: Mutex::default(),
+                made: AtomicU64::new(0),
+            }
         }))
     }
 
@@ -106,7 +115,7 @@ impl Origins {
         if let Some(origin) = self.origins.lock().get(key) {
             return Ok(Arc::clone(origin));
         }
-        let origin = Arc::new(self.make(url)?);
+        let origin = self.make(url)?;
         let mut gone = Vec::new();
         let mut origins = self.origins.lock();
         if origins.len() >= self.config.hosts_max {
@@ -129,8 +138,9 @@ impl Origins {
         Ok(origin)
     }
 
-    fn make(&self, url: &Url) -> Result<Origin, Error> {
+    fn make(&self, url: &Url) -> Result<Arc<Origin>, Error> {
         let Config {
+            connections_max,
             connections_per_host_max,
             waiters_per_host_max,
             idle_timeout,
@@ -151,16 +161,24 @@ impl Origins {
         let forwarder = target.proxy.clone().filter(|_| !target.is_https);
         let rt = &self.common.rt;
         let may_share = target.is_https && self.config.tls.http2;
-        let sharing = may_share.then(|| {
-            Arc::new(Sharing::new(*connections_per_host_max, self.config.streams_per_connection_max))
-        });
-        let dial = Dial { common: Arc::clone(&self.common), target, sharing: sharing.clone() };
+        let connections_max = *connections_per_host_max.min(connections_max);
+        let sharing = may_share
+            .then(|| Arc::new(Sharing::new(connections_max, self.config.streams_per_connection_max)));
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let this = Arc::<OnceLock<_>>::default();
+        let dial = Dial {
+            common: Arc::clone(&self.common),
+            target,
+            number,
+            origin: Arc::clone(&this),
+            sharing: sharing.clone(),
+        };
         let config = pool::Config {
-            max: *connections_per_host_max,
+            max: connections_max,
             acquire_timeout: None,
             // The parts of a connect have limits of their own.
             connect_timeout: None,
-            connect_concurrency: *connections_per_host_max,
+            connect_concurrency: connections_max,
             check: pool::Check::Never,
             idle_timeout: *idle_timeout,
             keepalive: Some(IDLE_LOOK),
@@ -172,8 +190,9 @@ impl Origins {
         // All of them were checked when the client was made.
         let refused = |error: ConfigError| invalid(error.to_string());
         let host = HeaderValue::try_from(&url[Position::BeforeHost..Position::AfterPort]);
-        Ok(Origin {
+        let origin = Arc::new(Origin {
             common: Arc::clone(&self.common),
+            number,
             pool: Pool::new(rt, dial, config).map_err(refused)?,
             budget: Budget::new(rt, retry.budget).map_err(refused)?,
             breaker: match breaker {
@@ -192,8 +211,11 @@ impl Origins {
             host: host.map_err(|_| invalid(format!("the host of `{url}` cannot be sent")))?,
             requests: AtomicU64::new(0),
             sharing,
-            places: AtomicUsize::new(*connections_per_host_max),
-        })
+            places: AtomicUsize::new(connections_max),
+        });
+        // It is set here and nowhere else.
+        let _ = this.set(Arc::downgrade(&origin));
+        Ok(origin)
     }
 
     /// Closes one connection that nobody uses, to make room for another host's.

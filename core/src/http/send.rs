@@ -671,6 +671,9 @@ fn unreachable(failure: Failure) -> ErrorKind {
         Why::Handshake(source) => ErrorKind::Unreachable { phase, source: source.into() },
         Why::TimedOut(limit) => ErrorKind::TimedOut { phase, limit },
         Why::NoPlace(what) => ErrorKind::Refused { what, retry_after: None },
+        Why::Unwanted => {
+            ErrorKind::Refused { what: "nobody waited for the connection any more".into(), retry_after: None }
+        }
     }
 }
 

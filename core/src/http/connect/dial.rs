@@ -2,10 +2,7 @@ use std::{
     error::Error as StdError,
     fmt, io,
     pin::pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock, Weak},
     time::{Duration, Instant},
 };
 
@@ -13,21 +10,22 @@ use futures::{AsyncReadExt, AsyncWriteExt};
 use hyper::client::conn::http1;
 
 use super::{
-    Names, Place, Sharing, Tls,
+    Names, Place, Places, Sharing, Tls,
+    places::InLine,
     share::{Counted, Making, Turn},
 };
 use crate::{
     http::{
         Timeouts,
         error::Phase,
-        origins::Origins,
+        origins::{Origin, Origins},
         proxy::{ConnectReply, Proxy, connect_request},
         wire::{
             H1, Io,
             h2::{self, Line, Sender},
         },
     },
-    limit::{Bulkhead, bulkhead::Permit},
+    limit::bulkhead::Permit,
     pool::Manager,
     rt::{Address, BoxConnection, Rt},
 };
@@ -36,6 +34,10 @@ use crate::{
 pub(in crate::http) struct Dial {
     pub(in crate::http) common: Arc<Common>,
     pub(in crate::http) target: Target,
+    /// The number of the origin.
+    pub(in crate::http) number: u64,
+    /// The origin itself, once it is there.
+    pub(in crate::http) origin: Arc<OnceLock<Weak<Origin>>>,
     /// There if the origin may speak HTTP/2.
     pub(in crate::http) sharing: Option<Arc<Sharing>>,
 }
@@ -49,9 +51,7 @@ pub(in crate::http) struct Common {
     pub(in crate::http) h1: http1::Builder,
     pub(in crate::http) h2: h2::Settings,
     /// A place for each open connection, to whatever host.
-    pub(in crate::http) places: Bulkhead,
-    /// How many hosts wait for such a place.
-    pub(in crate::http) pressure: AtomicUsize,
+    pub(in crate::http) places: Places,
     /// Where there may be connections that nobody uses.
     pub(in crate::http) origins: Weak<Origins>,
 }
@@ -118,6 +118,8 @@ pub(in crate::http) enum Why {
     TimedOut(Duration),
     Handshake(hyper::Error),
     NoPlace(String),
+    /// Whoever wanted it has left.
+    Unwanted,
 }
 
 /// An error that several get.
@@ -181,11 +183,10 @@ impl Manager for Dial {
 
     fn is_broken(&self, conn: &mut Conn) -> bool {
         match conn {
-            // While others wait for a place among all connections, nobody keeps one longer than for a request.
-            Conn::H1(h1, _) => self.common.pressure.load(Ordering::Relaxed) > 0 || !h1.is_ready(),
+            Conn::H1(h1, _) => !h1.is_ready() || self.common.places.takes_one_of(self.number),
             Conn::H2(place) => {
                 place.end();
-                if self.common.pressure.load(Ordering::Relaxed) > 0 {
+                if !place.line.is_retired() && self.common.places.takes_one_of(self.number) {
                     place.line.retire();
                 }
                 !place.is_ready()
@@ -201,7 +202,7 @@ impl Dial {
         match self.make(&mut times, None).await {
             Ok(Fresh::Alone(h1, made)) => Conn::H1(h1, made),
             // Nobody has offered it.
-            Ok(Fresh::Shared(..)) => Conn::Taken,
+            Ok(Fresh::Shared(..)) | Err((_, Why::Unwanted)) => Conn::Taken,
             Err(why) => Conn::Failed(self.failure(times, why)),
         }
     }
@@ -216,6 +217,7 @@ impl Dial {
             Ok(Fresh::Shared(sender, line, peer)) => {
                 Conn::H2(Box::new(making.shared(line, sender, times, peer)))
             }
+            Err((_, Why::Unwanted)) => Conn::Taken,
             Err(why) => Conn::Failed(making.failed(self.failure(times, why))),
         }
     }
@@ -226,11 +228,12 @@ impl Dial {
     }
 
     fn failure(&self, times: Times, (phase, why): (Phase, Why)) -> Failure {
-        if matches!(phase, Phase::Connect) {
+        // None of the addresses answers, or whoever was asked for them does not.
+        if matches!(phase, Phase::Connect | Phase::Dns) {
             let Target { host, port, proxy, .. } = &self.target;
             match proxy {
-                Some(proxy) => self.common.names.forget(&proxy.host, proxy.port),
-                None => self.common.names.forget(host, *port),
+                Some(proxy) => self.common.names.forget(&proxy.host, proxy.port, times.begun),
+                None => self.common.names.forget(host, *port, times.begun),
             }
         }
         Failure { at: self.common.rt.now(), times, phase, why }
@@ -330,49 +333,47 @@ impl Dial {
 
     /// A place among all connections of the client.
     async fn place(&self) -> Result<Permit, (Phase, Why)> {
-        let Common { places, pressure, .. } = &*self.common;
-        if let Ok(permit) = places.try_acquire() {
+        let Common { places, timeouts, .. } = &*self.common;
+        if let Some(permit) = places.try_take() {
             return Ok(permit);
         }
-        let _pressing = Pressing::start(pressure);
-        let acquiring = async { Ok(self.press(places.acquire()).await) };
-        let waited = self.within(Phase::Queue, self.common.timeouts.queue, acquiring);
-        waited.await?.map_err(|error| (Phase::Queue, Why::NoPlace(error.to_string())))
+        let in_line = places.enter(self.number);
+        let waiting = async { Ok(self.press(&in_line).await) };
+        let permit = self.within(Phase::Queue, timeouts.queue, waiting).await?;
+        let permit = permit.map_err(|why| (Phase::Queue, why))?;
+        in_line.serve();
+        Ok(permit)
     }
 
-    /// Closes connections elsewhere that nobody uses, one at a time, until a place is free. One that was just coming back
-    /// when the pressure began is found by a later look.
-    async fn press<T>(&self, acquiring: impl Future<Output = T>) -> T {
-        let mut acquiring = pin!(acquiring);
+    /// Waits for a place. The first in line closes connections elsewhere that nobody uses, one at a time; one that was just
+    /// coming back is found by a later look.
+    async fn press(&self, in_line: &InLine<'_>) -> Result<Permit, Why> {
+        let Common { rt, places, origins, .. } = &*self.common;
+        let mut taking = pin!(places.take());
         loop {
-            if let Some(origins) = self.common.origins.upgrade() {
+            if self.is_unwanted() {
+                return Err(Why::Unwanted);
+            }
+            if in_line.is_first()
+                && let Some(origins) = origins.upgrade()
+            {
                 origins.close_one_idle();
             }
-            if let Ok(acquired) = self.common.rt.timeout(LOOK_AGAIN, acquiring.as_mut()).await {
-                return acquired;
+            if let Ok(taken) = rt.timeout(LOOK_AGAIN, taking.as_mut()).await {
+                return taken.map_err(|error| Why::NoPlace(error.to_string()));
             }
         }
+    }
+
+    /// Whether all have left that a connection could be for.
+    fn is_unwanted(&self) -> bool {
+        let origin = self.origin.get().and_then(Weak::upgrade);
+        origin.is_some_and(|origin| origin.pool.stats().waiting == 0)
     }
 }
 
 /// How often one looks for connections to close while waiting for a place.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// While this is there, connections that come back are closed to make room.
-struct Pressing<'a>(&'a AtomicUsize);
-
-impl<'a> Pressing<'a> {
-    fn start(pressure: &'a AtomicUsize) -> Self {
-        pressure.fetch_add(1, Ordering::Relaxed);
-        Self(pressure)
-    }
-}
-
-impl Drop for Pressing<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl fmt::Debug for Conn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -63,9 +63,13 @@ impl Names {
         lookup.await.map_err(|error| io::Error::new(error.kind(), Repeated::of(error)))
     }
 
-    /// Forgets what was found for a name: none of its addresses answers.
-    pub(in crate::http) fn forget(&self, host: &str, port: u16) {
-        let forgotten = self.entries.lock().remove(&(Box::from(host), port));
+    /// Forgets what was asked for a name up to `begun`: it was no use. What was asked later may be.
+    pub(in crate::http) fn forget(&self, host: &str, port: u16, begun: Instant) {
+        let key = (Box::from(host), port);
+        let mut entries = self.entries.lock();
+        let is_old = entries.get(&key).is_some_and(|entry| entry.asked <= begun);
+        let forgotten = if is_old { entries.remove(&key) } else { None };
+        drop(entries);
         drop(forgotten);
     }
 
@@ -118,7 +122,10 @@ mod tests {
             let second = names.lookup("localhost", 80);
             drop(first);
             assert!(!second.await.unwrap().is_empty());
-            names.forget("localhost", 80);
+            let asked = rt.now();
+            names.forget("localhost", 80, asked - Duration::from_secs(1));
+            assert_eq!(names.entries.lock().len(), 1, "it was asked for later");
+            names.forget("localhost", 80, asked);
             assert!(names.entries.lock().is_empty());
         });
     }

@@ -2,6 +2,7 @@
 
 mod dial;
 mod dns;
+mod places;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -11,5 +12,6 @@ pub use tls::{Config as TlsConfig, Roots};
 
 pub(super) use dial::{Common, Conn, Dial, Failure, Gone, Repeated, Target, Times, Why};
 pub(super) use dns::Names;
+pub(super) use places::Places;
 pub(super) use share::{Place, Sharing, StreamPlace};
 pub(super) use tls::Tls;

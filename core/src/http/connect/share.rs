@@ -350,6 +350,7 @@ impl Failure {
             Why::Handshake(error) => share(io::ErrorKind::Other, error),
             Why::TimedOut(limit) => (Why::TimedOut(limit), Why::TimedOut(limit)),
             Why::NoPlace(what) => (Why::NoPlace(what.clone()), Why::NoPlace(what)),
+            Why::Unwanted => (Why::Unwanted, Why::Unwanted),
         };
         (Self { at, times, phase, why: own }, Self { at, times, phase, why: others })
     }
@@ -367,6 +368,7 @@ impl Failure {
             Why::Handshake(_) => Why::Io(io::ErrorKind::Other.into()),
             Why::TimedOut(limit) => Why::TimedOut(*limit),
             Why::NoPlace(what) => Why::NoPlace(what.clone()),
+            Why::Unwanted => Why::Unwanted,
         };
         Self { at: *at, times: *times, phase: *phase, why }
     }
