@@ -1,7 +1,10 @@
 //! What the simulation has found, each as small as it can be.
 
 use super::*;
-use crate::resilience::breaker;
+use crate::{
+    resilience::breaker,
+    time::{Backoff, Jitter},
+};
 
 #[test]
 fn what_an_earlier_attempt_may_have_done_is_not_forgotten_by_a_later_one() {
@@ -9,7 +12,12 @@ fn what_an_earlier_attempt_may_have_done_is_not_forgotten_by_a_later_one() {
         let server = serve_reply(&rt, Reply::hang()).await;
         let breaker = breaker::Config {
             window: breaker::Window::Consecutive { failures: 1 },
-            open_for: crate::time::Backoff { initial: secs(60), ..Default::default() },
+            open_for: Backoff {
+                initial: secs(60),
+                max: secs(60),
+                jitter: Jitter::None,
+                ..Default::default()
+            },
             ..Default::default()
         };
         let timeouts = Timeouts { first_byte: Some(secs(1)), ..Timeouts::default() };
