@@ -6,7 +6,10 @@ use std::{
     },
 };
 
-use ::http::{HeaderName, HeaderValue, Method};
+use ::http::{
+    HeaderName, HeaderValue, Method,
+    header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
+};
 use hyper::client::conn::http1;
 use url::Url;
 
@@ -15,7 +18,7 @@ use super::{
     connect::{Common, Names, Places, Tls},
     middleware::{Layer, Middleware},
     origins::Origins,
-    send,
+    proxy, send,
     wire::h2,
 };
 use crate::{
@@ -49,6 +52,13 @@ pub(super) struct Inner {
     base: Option<Url>,
     forms: Rng,
     form_count: AtomicU64,
+}
+
+impl Inner {
+    /// Whether a header is for one host alone.
+    pub(super) fn is_secret(&self, name: &HeaderName) -> bool {
+        [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name) || self.secrets.contains(name)
+    }
 }
 
 impl Client {
@@ -172,6 +182,12 @@ impl Client {
         send::run(self.clone(), Ok(request))
     }
 
+    /// Whether headers that are secret and set for all requests may go to this URL: without a base URL everywhere, with one
+    /// only there.
+    pub(super) fn is_home(&self, url: &Url) -> bool {
+        self.inner.base.as_ref().is_none_or(|base| base.origin() == url.origin())
+    }
+
     pub(super) fn resolve(&self, url: &str) -> Result<Url, Error> {
         if let Some(url) = self.inner.origins.locate(url) {
             return Ok(url);
@@ -187,7 +203,7 @@ impl Client {
                 }
                 _ => "",
             };
-            Error::invalid(format!("`{url}` is no URL: {error}{hint}"))
+            Error::invalid(format!("`{}` is no URL: {error}{hint}", proxy::shown(url)))
         })
     }
 

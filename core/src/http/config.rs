@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use ::http::{HeaderName, HeaderValue};
 use url::Url;
@@ -14,16 +14,18 @@ use crate::{
 /// How a [`Client`](super::Client) works. Checked once, when the client is made.
 ///
 /// For every optional duration `None` means unlimited.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(default, deny_unknown_fields)
 )]
 pub struct Config {
-    /// What relative URLs are relative to: `https://api.example.org/v1/`. Default: none.
+    /// What relative URLs are relative to: `https://api.example.org/v1`; `users` is `/v1/users` then, and `/users` is
+    /// `/users`. Default: none.
     pub base_url: Option<String>,
-    /// Headers of every request that does not set them itself, as pairs of name and value. Default: none.
+    /// Headers of every request that does not set them itself, as pairs of name and value. With a `base_url` those that are
+    /// [secret](Self::secret_headers) go to its scheme, host and port only. Default: none.
     pub headers: Vec<(String, String)>,
     /// The `User-Agent`. Default: `seaworthy/` and the version.
     pub user_agent: Option<String>,
@@ -87,6 +89,73 @@ pub struct Config {
     pub cookies: Option<cookies::Config>,
     /// Whom to trust.
     pub tls: TlsConfig,
+}
+
+/// Without passwords and the values of headers.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            base_url,
+            headers,
+            user_agent,
+            timeouts,
+            retry,
+            redirects,
+            secret_headers,
+            quota,
+            host_quota,
+            breaker,
+            connections_max,
+            connections_per_host_max,
+            streams_per_connection_max,
+            ping_interval,
+            ping_timeout,
+            waiters_per_host_max,
+            hosts_max,
+            idle_timeout,
+            requests_per_connection_max,
+            dns_ttl,
+            head_bytes_max,
+            headers_max,
+            body_bytes_max,
+            drain_bytes_max,
+            decode,
+            proxy,
+            cookies,
+            tls,
+        } = self;
+        let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Config")
+            .field("base_url", &base_url.as_deref().map(proxy::shown))
+            .field("headers", &names)
+            .field("user_agent", user_agent)
+            .field("timeouts", timeouts)
+            .field("retry", retry)
+            .field("redirects", redirects)
+            .field("secret_headers", secret_headers)
+            .field("quota", quota)
+            .field("host_quota", host_quota)
+            .field("breaker", breaker)
+            .field("connections_max", connections_max)
+            .field("connections_per_host_max", connections_per_host_max)
+            .field("streams_per_connection_max", streams_per_connection_max)
+            .field("ping_interval", ping_interval)
+            .field("ping_timeout", ping_timeout)
+            .field("waiters_per_host_max", waiters_per_host_max)
+            .field("hosts_max", hosts_max)
+            .field("idle_timeout", idle_timeout)
+            .field("requests_per_connection_max", requests_per_connection_max)
+            .field("dns_ttl", dns_ttl)
+            .field("head_bytes_max", head_bytes_max)
+            .field("headers_max", headers_max)
+            .field("body_bytes_max", body_bytes_max)
+            .field("drain_bytes_max", drain_bytes_max)
+            .field("decode", decode)
+            .field("proxy", proxy)
+            .field("cookies", cookies)
+            .field("tls", tls)
+            .finish()
+    }
 }
 
 impl Default for Config {
@@ -268,11 +337,21 @@ impl Config {
     pub(super) fn base(&self) -> Result<Option<Url>, ConfigError> {
         let Some(text) = &self.base_url else { return Ok(None) };
         let refused = |why: String| {
-            ConfigError::new("http::Config::base_url", format!("`{text}` ({why})"), "an http or https URL")
+            ConfigError::new(
+                "http::Config::base_url",
+                format!("`{}` ({why})", proxy::shown(text)),
+                "an http or https URL",
+            )
         };
         let url = Url::parse(text).map_err(|error| refused(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused("another scheme".to_owned()));
+        }
+        // Without it the last segment would be taken for a file, and replaced.
+        let mut url = url;
+        if !url.path().ends_with('/') {
+            let path = format!("{}/", url.path());
+            url.set_path(&path);
         }
         Ok(Some(url))
     }

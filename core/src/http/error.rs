@@ -255,7 +255,7 @@ impl Error {
     }
 }
 
-fn without_secrets(url: &Url) -> Url {
+pub(super) fn without_secrets(url: &Url) -> Url {
     let mut url = url.clone();
     if !url.username().is_empty() || url.password().is_some() {
         // Neither fails for a URL with a host, and there is nothing to hide in one without.

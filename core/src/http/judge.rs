@@ -2,9 +2,12 @@
 
 use std::{error::Error, io};
 
-use ::http::{HeaderMap, Method, StatusCode};
+use ::http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 
-use super::{ErrorKind, Phase, connect::Repeated, proxy::ConnectError};
+use super::{Body, ErrorKind, Phase, connect::Repeated, proxy::ConnectError};
 use crate::canary;
 
 /// What of a request says whether it may be sent twice.
@@ -46,6 +49,38 @@ impl Repeatable {
             _ => false,
         }
     }
+}
+
+/// Whether what is said about a body is what will be sent. A header that says otherwise would make the other side take the
+/// next request for a part of this one.
+pub(super) fn framing(method: &Method, headers: &HeaderMap, body: &Body) -> Result<(), String> {
+    if *method == Method::CONNECT {
+        return Err("CONNECT is for proxies; set one in `Config::proxy`".to_owned());
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err("`Transfer-Encoding` is set by the client; give it a body, and no such header".to_owned());
+    }
+    let len = body.len();
+    if headers.contains_key(CONTENT_LENGTH) {
+        let number = |said: &HeaderValue| {
+            let said = said.to_str().ok().filter(|said| said.bytes().all(|byte| byte.is_ascii_digit()))?;
+            said.parse().ok()
+        };
+        let mut said = headers.get_all(CONTENT_LENGTH).iter().map(number);
+        let (first, more) = (said.next().flatten(), said.next());
+        if more.is_some() || first != len || len.is_none() {
+            return Err(match len {
+                Some(len) => format!("`Content-Length` is not {len}, as long as the body is; leave it out"),
+                None => "a `Content-Length` beside a stream of unknown length: use `Body::sized`".to_owned(),
+            });
+        }
+    }
+    if len.is_none() && matches!(*method, Method::GET | Method::HEAD) {
+        return Err(format!(
+            "{method} with a stream of unknown length: use `Body::sized`, or another method"
+        ));
+    }
+    Ok(())
 }
 
 /// Whether it will be no better the next time: a certificate that is not trusted, a proxy that says no.

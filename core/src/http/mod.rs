@@ -67,13 +67,13 @@
 //!    for each hop, and from https nothing is redirected to http. URLs and errors are shown without passwords.
 //! 7. A body is all that was sent, or an error: what breaks off, what is longer or shorter than it says, what does not decode,
 //!    and what decodes to more than [`Config::body_bytes_max`]. HEAD, 204 and 304 have none.
-//! 8. Nothing grows without bound by what the other side sends: heads, headers, informational replies, redirects, cookies,
-//!    decoded bytes, hosts.
+//! 8. Nothing grows without bound by what the other side sends: heads, headers, redirects, cookies, decoded bytes, hosts.
 //!
 //! # What the runtime sees
 //!
 //! An HTTP/1.1 connection has no task: whoever uses it drives it. Connects run in tasks of the pool, `pool.connect`; an HTTP/2
-//! connection is a task named `http.h2`; a body that nobody wants any more is drained in `http.drain`.
+//! connection is a task named `http.h2`; a body that nobody wants any more is drained in `http.drain`, and `http.sweep` puts a
+//! connect away that failed for nobody.
 //!
 //! # Spans and events
 //!

@@ -22,7 +22,7 @@ use crate::{
     ConfigError,
     limit::RateLimiter,
     pool::{self, Pool},
-    resilience::{Budget, CircuitBreaker},
+    resilience::{Budget, CircuitBreaker, breaker},
 };
 
 /// A scheme, host and port, with all that is kept for it.
@@ -267,7 +267,12 @@ fn stays(conn: &mut Conn, victim: &mut Option<Victim>) -> bool {
 fn make_room(origins: &mut BTreeMap<Box<str>, Arc<Origin>>, gone: &mut Vec<Arc<Origin>>) {
     let is_unused = |origin: &Arc<Origin>, idle_max: usize| {
         let stats = origin.pool.stats();
-        Arc::strong_count(origin) == 1 && stats.in_use + stats.connecting == 0 && stats.idle <= idle_max
+        // An open breaker would be forgotten with it, and the host be asked again.
+        let is_well = origin.breaker.as_ref().is_none_or(|breaker| breaker.state() == breaker::State::Closed);
+        is_well
+            && Arc::strong_count(origin) == 1
+            && stats.in_use + stats.connecting == 0
+            && stats.idle <= idle_max
     };
     let empty = origins.extract_if(.., |_, origin| is_unused(origin, 0));
     gone.extend(empty.map(|(_, origin)| origin));

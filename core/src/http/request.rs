@@ -11,11 +11,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use url::Url;
 
-use super::{Body, Client, Error, Form, Response, multipart::FormBody, send};
+use super::{Body, Client, Error, Form, Response, error::without_secrets, multipart::FormBody, send};
 use crate::time::Deadline;
 
 /// What is sent: a method, a URL, headers and a body, and how long it may take.
-#[derive(Debug)]
 pub struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -91,6 +90,19 @@ impl Request {
             body: self.body.try_clone()?,
             options: self.options.clone(),
         })
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, url, headers, body, options } = self;
+        f.debug_struct("Request")
+            .field("method", method)
+            .field("url", &without_secrets(url).as_str())
+            .field("headers", headers)
+            .field("body", body)
+            .field("options", options)
+            .finish()
     }
 }
 

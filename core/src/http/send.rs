@@ -22,7 +22,7 @@ use url::{Position, Url};
 use super::{
     Attempt, Body, Client, Ending, Error, ErrorKind, Phase, Report, Request, Response, Timings, coding,
     connect::{Conn, Dial, Failure, Gone, Place, Times, Why},
-    judge::Repeatable,
+    judge::{self, Repeatable},
     middleware::{self, Layer},
     origins::Origin,
     redirect::{self, Hop},
@@ -156,13 +156,19 @@ pub(super) async fn run(client: Client, request: Result<Request, Error>) -> Resu
         let what = format!("the scheme `{}` is not spoken; use http or https", url.scheme());
         return Err(Error::invalid(what).at(&method, &url));
     }
+    if let Err(what) = judge::framing(&method, &headers, &body) {
+        return Err(Error::invalid(what).at(&method, &url));
+    }
     if !url.username().is_empty() || url.password().is_some() {
         take_credentials(&mut url, &mut headers);
     }
     // What goes out with every request has a place at once.
     headers.reserve(inner.headers.len() + 4);
+    let is_home = client.is_home(&url);
     for (name, value) in &inner.headers {
-        headers.entry(name).or_insert_with(|| value.clone());
+        if is_home || !inner.is_secret(name) {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
     }
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     let config = inner.origins.config();
@@ -410,7 +416,8 @@ impl Course<'_> {
         origin: &Arc<Origin>,
         attempt: &mut Attempt,
     ) -> Result<(StatusCode, Instant), ErrorKind> {
-        let limiters = [self.client.inner.quota.as_ref(), origin.quota.as_ref()];
+        // A turn among all is dear, and taken last.
+        let limiters = [origin.quota.as_ref(), self.client.inner.quota.as_ref()];
         for limiter in limiters.into_iter().flatten() {
             self.patience.wait_for(limiter).await?;
         }
@@ -426,11 +433,8 @@ impl Course<'_> {
             match &exchanged {
                 Ok((status, _)) if status.is_server_error() => permit.failure(),
                 Ok(_) => permit.success(),
-                // The host has not been asked.
-                Err(ErrorKind::TimedOut { phase: Phase::Queue, .. } | ErrorKind::Refused { .. }) => {
-                    permit.ignore();
-                }
-                Err(_) => permit.failure(),
+                Err(kind) if is_its_fault(kind, self.patience.rt.now() - attempt.started) => permit.failure(),
+                Err(_) => permit.ignore(),
             }
         }
         exchanged
@@ -480,6 +484,11 @@ impl Course<'_> {
                 Ok(Ok(reply)) => {
                     let (parts, body) = reply.into_parts();
                     attempt.version = Some(parts.version);
+                    // Over HTTP/1.1 they are counted as they come.
+                    if parts.headers.len() > config.headers_max {
+                        let source = Some(format!("more than {} headers", config.headers_max).into());
+                        return Err(ErrorKind::NoReply { is_sent: true, source });
+                    }
                     if let Some(jar) = &self.client.inner.cookies {
                         jar.store(rt.wall_clock(), &self.url, parts.headers.get_all(SET_COOKIE));
                     }
@@ -676,6 +685,24 @@ fn unreachable(failure: Failure) -> ErrorKind {
         }
     }
 }
+
+/// Whether it says something of the host, and not of whoever asked or of this client's limits.
+fn is_its_fault(kind: &ErrorKind, had: Duration) -> bool {
+    match kind {
+        ErrorKind::Refused { .. } | ErrorKind::Invalid { .. } => false,
+        ErrorKind::TimedOut { phase: Phase::Limit | Phase::Queue, .. } => false,
+        // Who has no patience learns nothing of the host.
+        ErrorKind::TimedOut { .. } => had >= PATIENCE_MIN,
+        // The body of the request failed, which is the user's.
+        ErrorKind::NoReply { source: Some(source), .. } => {
+            !source.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user)
+        }
+        _ => true,
+    }
+}
+
+/// A host that has not answered within this is taken for one that hangs, whatever the caller's own limit was.
+const PATIENCE_MIN: Duration = Duration::from_millis(500);
 
 fn phase_of(kind: &ErrorKind) -> Phase {
     match kind {

@@ -163,17 +163,11 @@ impl Manager for Dial {
     type Error = Gone;
 
     async fn connect(&self) -> Result<Conn, Gone> {
-        let Some(sharing) = &self.sharing else { return Ok(self.connect_alone().await) };
-        let failures = sharing.failures();
-        loop {
-            let changes = sharing.changes();
-            match sharing.turn(failures) {
-                Turn::Place(place) => return Ok(Conn::H2(place)),
-                Turn::Failed(failure) => return Ok(Conn::Failed(failure)),
-                Turn::Make(making) => return Ok(self.connect_for(making).await),
-                Turn::Wait => changes.await,
-            }
+        let conn = self.find().await;
+        if matches!(conn, Conn::Failed(_) | Conn::Taken) {
+            self.sweep_later();
         }
+        Ok(conn)
     }
 
     /// A connection that the other side has closed is given up before somebody needs it.
@@ -197,6 +191,34 @@ impl Manager for Dial {
 }
 
 impl Dial {
+    /// A place on a connection that is there, or a connection of its own.
+    async fn find(&self) -> Conn {
+        let Some(sharing) = &self.sharing else { return self.connect_alone().await };
+        let failures = sharing.failures();
+        loop {
+            let changes = sharing.changes();
+            match sharing.turn(failures) {
+                Turn::Place(place) => return Conn::H2(place),
+                Turn::Failed(failure) => return Conn::Failed(failure),
+                Turn::Make(making) => return self.connect_for(making).await,
+                Turn::Wait => changes.await,
+            }
+        }
+    }
+
+    /// What failed is for those in line. If there are none it would lie in the pool as if it were idle.
+    fn sweep_later(&self) {
+        let origin = Arc::clone(&self.origin);
+        let sweep = async move {
+            if let Some(origin) = origin.get().and_then(Weak::upgrade) {
+                origin.pool.retain(|conn, _| !matches!(conn, Conn::Failed(_) | Conn::Taken));
+            }
+        };
+        if self.is_unwanted() {
+            self.common.rt.spawn("http.sweep", sweep).detach();
+        }
+    }
+
     async fn connect_alone(&self) -> Conn {
         let mut times = self.begun();
         match self.make(&mut times, None).await {
@@ -285,7 +307,7 @@ impl Dial {
             return Ok(Fresh::Shared(sender, line, peer));
         }
         let made = Made { times: *times, is_used: false, peer, _place: place, _counted: counted };
-        let h1 = H1::new(Io::new(connection), &self.common.h1).await;
+        let h1 = H1::new(Io::new(connection, *is_https), &self.common.h1).await;
         let h1 = h1.map_err(|error| (Phase::Connect, Why::Handshake(error)))?;
         Ok(Fresh::Alone(Box::new(h1), made))
     }

@@ -22,6 +22,7 @@ pub use self::{
     connect::{ConnectReply, connect_request},
     error::{ConnectError, ProxyError},
 };
+pub(super) use parse::shown;
 
 /// A proxy for HTTP.
 ///

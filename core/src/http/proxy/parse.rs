@@ -55,7 +55,7 @@ fn authorization(url: &Url) -> Result<Option<HeaderValue>, String> {
 }
 
 /// The URL of a proxy, however broken, without what may be a user and a password: everything up to its last `@`.
-pub(super) fn shown(text: &str) -> String {
+pub(in crate::http) fn shown(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let scheme =
         if scheme.is_empty() || scheme.contains('@') { String::new() } else { format!("{scheme}://") };

@@ -17,6 +17,7 @@ mod redirects_and_secrets;
 mod retries;
 mod spans;
 mod storm;
+mod strict;
 mod timeouts;
 mod tls;
 mod uploads;

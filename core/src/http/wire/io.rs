@@ -25,6 +25,7 @@ use crate::rt::{BoxConnection, ReadBuf};
 pub(in crate::http) struct Io {
     connection: BoxConnection,
     counts: Arc<Counts>,
+    is_secured: bool,
     /// What is given back when the connection is closed.
     _holding: Option<Box<dyn Any + Send>>,
 }
@@ -47,13 +48,13 @@ impl Counts {
 }
 
 impl Io {
-    pub(in crate::http) fn new(connection: BoxConnection) -> Self {
-        Self { connection, counts: Arc::default(), _holding: None }
+    pub(in crate::http) fn new(connection: BoxConnection, is_secured: bool) -> Self {
+        Self { connection, counts: Arc::default(), is_secured, _holding: None }
     }
 
-    /// The same, and `holding` is dropped when the connection is.
+    /// The same over TLS, and `holding` is dropped when the connection is.
     pub(in crate::http) fn holding(connection: BoxConnection, holding: Box<dyn Any + Send>) -> Self {
-        Self { connection, counts: Arc::default(), _holding: Some(holding) }
+        Self { connection, counts: Arc::default(), is_secured: true, _holding: Some(holding) }
     }
 
     /// How much went over it so far, for who looks on from outside.
@@ -61,10 +62,14 @@ impl Io {
         Arc::clone(&self.counts)
     }
 
+    /// A write that failed counts, too: over TLS a part of it may have gone out before.
     fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(n)) = &written {
-            self.counts.written.fetch_add(*n as u64, Ordering::Relaxed);
-        }
+        let n = match &written {
+            Poll::Ready(Ok(n)) => *n as u64,
+            Poll::Ready(Err(_)) => u64::from(self.is_secured),
+            Poll::Pending => 0,
+        };
+        self.counts.written.fetch_add(n, Ordering::Relaxed);
         written
     }
 }
