@@ -36,6 +36,7 @@ const BENCHES: &[Bench] = &[
         run: resilience::defects::run,
     },
     Bench { name: "http/get", peers: &["reqwest", "hyper-util", "hyper"], run: http::get::run },
+    Bench { name: "http/streams", peers: &["reqwest", "hyper"], run: http::streams::run },
     Bench { name: "limit/quota", peers: &["governor", "leaky-bucket"], run: limit::quota::run },
     Bench { name: "limit/try_acquire", peers: &["governor", "leaky-bucket"], run: limit::try_acquire::run },
     Bench { name: "pool/contended", peers: &["deadpool", "bb8", "mobc"], run: pool::contended::run },

@@ -2,5 +2,6 @@
 
 pub(crate) mod get;
 mod server;
+pub(crate) mod streams;
 
 pub(crate) use server::serve_if_asked;
