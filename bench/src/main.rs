@@ -1,6 +1,7 @@
 //! Seaworthy's components side by side with their peers: `just bench`, `just bench tasks`, `just bench tasks/queue`.
 
 mod harness;
+mod http;
 mod limit;
 mod pool;
 mod resilience;
@@ -34,6 +35,8 @@ const BENCHES: &[Bench] = &[
         peers: &["recloser", "failsafe", "tower-resilience-circuitbreaker", "backon", "tower"],
         run: resilience::defects::run,
     },
+    Bench { name: "http/get", peers: &["reqwest", "hyper-util", "hyper"], run: http::get::run },
+    Bench { name: "http/streams", peers: &["reqwest", "hyper"], run: http::streams::run },
     Bench { name: "limit/quota", peers: &["governor", "leaky-bucket"], run: limit::quota::run },
     Bench { name: "limit/try_acquire", peers: &["governor", "leaky-bucket"], run: limit::try_acquire::run },
     Bench { name: "pool/contended", peers: &["deadpool", "bb8", "mobc"], run: pool::contended::run },
@@ -73,6 +76,7 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
+    http::serve_if_asked();
     let Arguments { names, quick, rounds } = Arguments::parse();
     if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|bench| bench.is_meant_by(name))) {
         let known: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();

@@ -3,6 +3,8 @@
 //! Use the crate `seaworthy`, which adds the bindings to tokio and smol. This one knows no runtime: it is written
 //! against `futures` traits and [`rt`], and runs on whatever implements [`rt::Runtime`].
 
+#[cfg(feature = "http")]
+pub mod http;
 pub mod limit;
 pub mod pool;
 pub mod resilience;

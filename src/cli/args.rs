@@ -1,11 +1,12 @@
 //! The flags. Each is also an environment variable and, where it makes sense, a key of the config file.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::{
+    fetch,
     host::Kind,
     tour::{self, Chapter},
 };
@@ -16,7 +17,24 @@ Examples:
   seaworthy tour --list              what there is to see
   seaworthy tour tasks --dir ~/src   hash a folder of yours
   seaworthy tour 1 2 --json | jq     the same as data
+  seaworthy fetch -i urls.txt -o in  fetch many URLs at once
   seaworthy completions bash         a script for your shell";
+
+const FETCH_EXAMPLES: &str = "\
+Examples:
+  seaworthy fetch https://example.org | jq .sha256
+  seaworthy fetch -i urls.txt -j 50 --rate 100/s > results.ndjson
+  seaworthy fetch -i urls.txt -o downloads            run it again to go on after a stop
+  cat urls.txt | seaworthy fetch -i - -o downloads --retries 5
+  seaworthy fetch https://example.org/api -H 'Authorization: Bearer ..' --data '{}' -H 'Content-Type: application/json'
+
+Without -o bodies are hashed and thrown away, and each URL gives a line of JSON on standard output: url, status,
+timings of every attempt, bytes, sha256, error with its phase. With -o it is a line of text, and JSON with --json.
+
+Files are named after the URL; a name that is taken by another URL of the same run gets a number. What is not complete
+is NAME.part, with NAME.part.json beside it, and is gone on with if the server says it is still the same.
+
+Exit codes: 0 all were fetched; 1 some failed; 2 usage; 130 Ctrl-C, with everything put away.";
 
 const TOUR_EXAMPLES: &str = "\
 Examples:
@@ -68,6 +86,9 @@ pub(crate) enum Command {
     /// Show what async building blocks do, for real and offline, and check every claim
     #[command(after_help = TOUR_EXAMPLES)]
     Tour(Tour),
+    /// Fetch many URLs at once, to files or to hashes
+    #[command(after_help = FETCH_EXAMPLES)]
+    Fetch(Fetch),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -95,4 +116,47 @@ pub(crate) struct Tour {
     /// Chapter 2: how many files are hashed at once, 1 to 256; default: two for each core
     #[arg(short = 'j', long, value_name = "N", value_parser = tour::concurrency, env = "SEAWORTHY_CONCURRENCY", hide_env_values = true)]
     pub(crate) concurrency: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fetch {
+    /// What to fetch
+    #[arg(required_unless_present = "input", value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+    /// A file with a URL in each line, or - for standard input; empty lines and lines that begin with # are left out
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Write each body to a file in this folder, which is made if it is not there
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Fetch anew what is there already
+    #[arg(long, requires = "output")]
+    pub(crate) overwrite: bool,
+    /// How many at once, 1 to 1000
+    #[arg(short = 'j', long, value_name = "N", default_value = "10", value_parser = fetch::concurrency)]
+    pub(crate) concurrency: usize,
+    /// How many requests go out in which time, evenly spaced: 50/s, 100/m
+    #[arg(long, value_name = "RATE", value_parser = fetch::rate)]
+    pub(crate) rate: Option<fetch::Rate>,
+    /// How often one that failed is tried again; pauses grow, and Retry-After is heeded
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) retries: u32,
+    /// How long each may take in all; default: as long as something comes every 15 s
+    #[arg(long, value_name = "TIME", value_parser = fetch::duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// A header of every request: 'Name: value'
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// The method; default: GET, or POST with --data
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+    /// A body to send, or @FILE
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) data: Option<String>,
+    /// Results in the order of the URLs, not as they are done
+    #[arg(long)]
+    pub(crate) ordered: bool,
+    /// With -o: a line of JSON for each, too
+    #[arg(long, env = "SEAWORTHY_JSON", hide_env_values = true)]
+    pub(crate) json: bool,
 }

@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod exit;
+mod fetch;
 mod host;
 mod log;
 mod screen;
@@ -45,6 +46,15 @@ fn run(args: Args) -> Result<Exit, Failure> {
             let screen = Screen::new(args.common.quiet, options.json);
             log::start(args.common.verbose, tour::STAGED, &screen);
             host::run(runtime, async |rt, signals| tour::run(&rt, signals, options, &screen).await)
+        }
+        Command::Fetch(flags) => {
+            let runtime = host::choose(args.common.runtime.or(file.runtime))?;
+            // A list without files is for programs.
+            let is_json = flags.json || flags.output.is_none();
+            let options = fetch::Options::new(flags)?;
+            let screen = Screen::new(args.common.quiet, is_json);
+            log::start(args.common.verbose, &[], &screen);
+            host::run(runtime, async |rt, signals| fetch::run(&rt, signals, options, &screen).await)
         }
         Command::Completions { shell } => print(&completions(shell)),
     }

@@ -20,6 +20,7 @@ pub(crate) struct Screen(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     mode: Mode,
+    quiet: bool,
     terminal: bool,
     bars: MultiProgress,
     /// Cancelled when nobody reads any more.
@@ -44,6 +45,7 @@ impl Screen {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         Self(Arc::new(Shared {
             mode,
+            quiet,
             terminal: io::stdout().is_terminal(),
             bars: MultiProgress::with_draw_target(target),
             closed: CancelToken::new(),
@@ -80,6 +82,13 @@ impl Screen {
     /// A word to whoever sits there, beside the result.
     pub(crate) fn notice(&self, text: impl Display) {
         self.suspended(|| eprintln!("{text}"));
+    }
+
+    /// The last word on standard error, where results go to standard output; `--quiet` leaves it out.
+    pub(crate) fn told(&self, text: impl Display) {
+        if !self.0.quiet {
+            self.notice(text);
+        }
     }
 
     /// Does `write` with the bars out of the way.
@@ -124,6 +133,15 @@ impl Screen {
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.0.bars.add(bar).with_style(style.progress_chars("━━╌"))
+    }
+
+    /// The bytes of one transfer, below or above others. It is seen on a terminal only.
+    pub(crate) fn transfer(&self, name: impl Display) -> ProgressBar {
+        let template = "  {bar:24.dim} {binary_bytes:>11} {binary_bytes_per_sec:>13}  {wide_msg:.dim}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::no_length().with_style(style.progress_chars("━━╌"));
+        bar.set_message(super::tour::text::printable(&name.to_string()));
+        self.0.bars.add(bar)
     }
 
     /// The end of a command: `exit`, unless the output itself failed. A reader who left early is no failure.

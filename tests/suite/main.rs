@@ -5,6 +5,8 @@ mod breaker;
 mod command;
 mod conformance;
 mod dependencies;
+#[cfg(all(feature = "http", any(feature = "tokio", feature = "smol")))]
+mod http;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod limits;
 mod map_concurrent;

@@ -126,6 +126,18 @@ pub(super) async fn connect(rt: &Rt, to: Endpoint) -> io::Result<BoxConnection> 
     race(rt, addresses).await.map_err(|failures| failures.into_error(&to))
 }
 
+/// Connects to one of the addresses that were found for `host`.
+#[cfg(feature = "http")]
+pub(super) async fn connect_any(
+    rt: &Rt,
+    host: &str,
+    port: u16,
+    addresses: &[SocketAddr],
+) -> io::Result<BoxConnection> {
+    let addresses = take_turns(addresses.to_vec()).map(Address::Tcp).collect();
+    race(rt, addresses).await.map_err(|failures| failures.into_error(&(host, port).into()))
+}
+
 /// The addresses with their families taking turns, the first one's family first (RFC 8305, section 4).
 fn take_turns(addresses: Vec<SocketAddr>) -> impl Iterator<Item = SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);

@@ -254,6 +254,17 @@ impl Rt {
         connect::connect(self, to.into()).await
     }
 
+    /// As [`connect`](Self::connect), to addresses that were looked up before.
+    #[cfg(feature = "http")]
+    pub(crate) async fn connect_any(
+        &self,
+        host: &str,
+        port: u16,
+        addresses: &[SocketAddr],
+    ) -> io::Result<BoxConnection> {
+        connect::connect_any(self, host, port, addresses).await
+    }
+
     /// Listens on an address; port 0 takes a free one.
     ///
     /// # Errors

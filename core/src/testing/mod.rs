@@ -10,12 +10,15 @@
 //! | many seeds | [`for_each_seed`], [`seeds`] |
 //! | cancel safety | [`for_each_drop_point`], [`DropPoints`] |
 //! | names, and faults of the network | [`Network`] |
+//! | an HTTP server with faults, a proxy | `http` (feature `http`) |
 //!
 //! The guide `docs/testing.md` shows each at work.
 
 mod config;
 mod drop_points;
 mod executor;
+#[cfg(feature = "http")]
+pub mod http;
 mod net;
 mod report;
 mod runtime;

@@ -1,5 +1,6 @@
 //! The scenarios of the product's own components.
 
+mod http;
 mod limits;
 mod pool;
 mod tasks;
@@ -9,4 +10,4 @@ mod watch;
 use crate::scenario::Scenario;
 
 /// All of them, in the order in which a sweep runs them.
-pub const ALL: &[&dyn Scenario] = &[&pool::Contention, &limits::Limits, &tasks::Tasks];
+pub const ALL: &[&dyn Scenario] = &[&pool::Contention, &limits::Limits, &tasks::Tasks, &http::Retries];

@@ -5,6 +5,7 @@
 
 mod chapter;
 mod event_loop;
+mod http;
 mod options;
 mod pool;
 mod record;
@@ -12,7 +13,7 @@ mod resilience;
 mod streams;
 mod summary;
 mod tasks;
-mod text;
+pub(crate) mod text;
 
 use std::{fmt::Write, future::Future, time::Duration};
 
@@ -33,8 +34,14 @@ use super::{
 };
 
 /// Every chapter, in order.
-const CHAPTERS: &[Chapter] =
-    &[event_loop::CHAPTER, tasks::CHAPTER, pool::CHAPTER, streams::CHAPTER, resilience::CHAPTER];
+const CHAPTERS: &[Chapter] = &[
+    event_loop::CHAPTER,
+    tasks::CHAPTER,
+    pool::CHAPTER,
+    streams::CHAPTER,
+    http::CHAPTER,
+    resilience::CHAPTER,
+];
 
 /// The modules whose warnings are no news: chapters make them fail and say so.
 pub(crate) const STAGED: &[&str] =

@@ -87,11 +87,11 @@ pub(super) fn error(error: &str, screen: &Screen) -> String {
 }
 
 /// A name as it may be printed: no control characters, which could play tricks on a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -100,7 +100,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -113,13 +113,13 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub(super) fn number_of(number: u64, what: &str) -> String {
+pub(crate) fn number_of(number: u64, what: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {what}{s}", count(number))
 }
 
 /// A duration with three digits and the unit that fits.
-pub(super) fn time(duration: Duration) -> String {
+pub(crate) fn time(duration: Duration) -> String {
     let nanos = duration.as_nanos() as f64;
     let (value, unit) = match nanos {
         n if n < 1e3 => return format!("{n:.0} ns"),
@@ -136,7 +136,7 @@ pub(super) fn millis(duration: Duration) -> String {
 }
 
 /// A number of bytes in decimal units, as disks are sold and rates are quoted.
-pub(super) fn bytes(bytes: f64) -> String {
+pub(crate) fn bytes(bytes: f64) -> String {
     let (value, unit) = match bytes {
         b if b < 1e3 => return format!("{b:.0} B"),
         b if b < 1e6 => (b / 1e3, "kB"),

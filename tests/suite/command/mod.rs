@@ -1,6 +1,7 @@
 //! The command `seaworthy`, as its users meet it.
 
 mod ending;
+mod fetch;
 mod files;
 mod tour;
 mod usage;

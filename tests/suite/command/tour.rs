@@ -61,6 +61,18 @@ fn chapter_4_merges_all_days_and_every_claim_holds() {
 }
 
 #[test]
+fn chapter_5_asks_a_bad_server_and_every_claim_holds() {
+    for runtime in RUNTIMES {
+        let (code, out, err) = run(["tour", "http", "--json", "--runtime", runtime]);
+        assert_eq!((code, err.as_str()), (0, ""), "{runtime}: {out}");
+        let chapter = &json(&out)["chapters"][0];
+        let claims = chapter["claims"].as_array().expect("claims");
+        assert_eq!((claims.len(), &chapter["data"]["requests"]), (12, &4_000.into()), "{claims:?}");
+        assert!(claims.iter().all(|claim| claim["held"] == true), "{runtime}: {claims:?}");
+    }
+}
+
+#[test]
 fn chapter_7_fails_on_purpose_and_every_claim_holds() {
     for runtime in RUNTIMES {
         let (code, out, err) = run(["tour", "breaker", "--json", "--runtime", runtime]);

@@ -85,6 +85,7 @@ fn the_list_names_every_chapter_and_runs_none() {
         "2  tasks",
         "3  pool",
         "4  streams",
+        "5  http",
         "7  resilience",
     ];
     assert_eq!(names.len(), chapters.len(), "{out}");

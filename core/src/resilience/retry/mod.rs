@@ -39,6 +39,8 @@ pub use ledger::{Ending, Ledger, Record};
 pub use run::Retry;
 pub use stats::Stats;
 
+#[cfg(feature = "http")]
+pub(crate) use self::state::{Machine, Next};
 pub(in crate::resilience) use self::{
     attempt::{Context, earlier},
     error::attempts,

@@ -6,7 +6,7 @@ use crate::time::Delays;
 /// Which attempt comes next and when: pure. It knows neither budgets nor clocks; whoever drives it asks the budget before
 /// it begins a pause.
 #[derive(Debug)]
-pub(in crate::resilience) struct Machine {
+pub(crate) struct Machine {
     number: u32,
     attempts_max: u32,
     nested: bool,
@@ -16,7 +16,7 @@ pub(in crate::resilience) struct Machine {
 
 /// What to do after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::resilience) enum Next {
+pub(crate) enum Next {
     /// Hand the result over: it is the answer.
     Done,
     /// Give up.
@@ -27,21 +27,21 @@ pub(in crate::resilience) enum Next {
 
 impl Machine {
     /// Before the first attempt. `is_nested`: an enclosing retry may try again.
-    pub(in crate::resilience) fn new(config: &Config, is_nested: bool) -> Self {
+    pub(crate) fn new(config: &Config, is_nested: bool) -> Self {
         let attempts_max = if is_nested { 1 } else { config.attempts_max };
         Self { number: 1, attempts_max, nested: is_nested, delays: None }
     }
 
-    pub(in crate::resilience) fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
-    pub(in crate::resilience) fn attempts_max(&self) -> u32 {
+    pub(crate) fn attempts_max(&self) -> u32 {
         self.attempts_max
     }
 
     /// What to do after an attempt that ended at `now` with this verdict. `end` is that of the deadline.
-    pub(in crate::resilience) fn judge(
+    pub(crate) fn judge(
         &mut self,
         config: &Config,
         verdict: Verdict,
@@ -74,7 +74,7 @@ impl Machine {
     }
 
     /// The next attempt begins.
-    pub(in crate::resilience) fn begin_next(&mut self) {
+    pub(crate) fn begin_next(&mut self) {
         self.number += 1;
     }
 }

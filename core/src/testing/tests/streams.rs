@@ -277,7 +277,7 @@ mod model {
             let config = Config { stream_bytes_max: bytes_max, ..Config::from(seed) };
             run(config, |rt| async move {
                 let (mut client, mut server) = pair(&rt).await;
-                let mut model = VecDeque::new();
+                let mut model = VecDeque::<u8>::new();
                 for step in steps {
                     match step {
                         Step::Write(bytes) => {
