@@ -47,6 +47,11 @@ pub mod docs_readme {}
 pub mod docs_testing {}
 
 /// See [`docs_testing`].
+#[cfg(all(doctest, feature = "testing", feature = "http"))]
+#[doc = include_str!("../docs/http.md")]
+pub mod docs_http {}
+
+/// See [`docs_testing`].
 #[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../docs/policies.md")]
 pub mod docs_policies {}
