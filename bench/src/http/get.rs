@@ -69,6 +69,8 @@ fn entrants(comparison: Comparison<'_>, body_bytes: usize, requests: usize, kind
         .peer("reqwest", move |meter| {
             let (server, tokio) = (Server::start(body_bytes), OnTokio::current_thread());
             let _entered = tokio.enter();
+            // Plain HTTP only, but reqwest is built without a provider of its own and asks for one all the same.
+            let _ = rustls::crypto::ring::default_provider().install_default();
             let client = reqwest::Client::builder().no_proxy().build().expect("a client");
             let url = server.url();
             let get = async || read(client.get(&url).send().await.unwrap().bytes().await.unwrap().len());

@@ -65,8 +65,17 @@ where
             loop {
                 let next = std::task::ready!(this.inner.poll_next_unpin(cx));
                 match &next {
-                    Some(Ok(chunk)) if chunk.is_empty() => continue,
-                    Some(Ok(_)) => {}
+                    // Nobody is given an empty chunk, and who sends nothing else does not keep others from running.
+                    Some(Ok(chunk)) if chunk.is_empty() => {
+                        this.work += STEP_BYTES;
+                        if this.work >= WORK_BYTES {
+                            this.work = 0;
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
+                        continue;
+                    }
+                    Some(Ok(_)) => this.work = 0,
                     Some(Err(_)) | None => this.state = State::Ended,
                 }
                 return Poll::Ready(next.map(|result| result.map_err(DecodeError::Body)));
