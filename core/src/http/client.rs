@@ -61,6 +61,9 @@ impl Inner {
     }
 }
 
+/// How many headers of a reply hyper reads without asking for memory, and at all unless it is told.
+const HYPER_HEADERS: usize = 100;
+
 impl Client {
     /// A client without connections.
     ///
@@ -85,7 +88,11 @@ impl Client {
         let limiter = |quota: Quota| RateLimiter::new(rt, quota);
         drop(config.host_quota.map(limiter).transpose()?);
         let mut h1 = http1::Builder::new();
-        h1.max_headers(config.headers_max).max_header_size(config.head_bytes_max);
+        h1.max_header_size(config.head_bytes_max);
+        // Up to as many as this, hyper reads them without asking for memory; fewer are counted when they have come.
+        if config.headers_max > HYPER_HEADERS {
+            h1.max_headers(config.headers_max);
+        }
         let common = Common {
             rt: rt.clone(),
             timeouts: config.timeouts.clone(),

@@ -73,7 +73,7 @@ pub struct Config {
     pub dns_ttl: Duration,
     /// How long the head of a reply may be, 8 KiB to 16 MiB. Default: 64 KiB.
     pub head_bytes_max: usize,
-    /// How many headers a reply may have, 1 to 10,000. Default: 200.
+    /// How many headers a reply may have, 1 to 10,000; more than 100 cost a little time with each reply. Default: 100.
     pub headers_max: usize,
     /// How long a body may be that is read as a whole, or that was coded (gzip and the like), after decoding: a small reply may
     /// unfold to very much. Bodies that were not coded and are read as streams are not bounded. Default: 64 MiB.
@@ -182,7 +182,7 @@ impl Default for Config {
             requests_per_connection_max: 0,
             dns_ttl: Duration::from_secs(60),
             head_bytes_max: 64 << 10,
-            headers_max: 200,
+            headers_max: 100,
             body_bytes_max: 64 << 20,
             drain_bytes_max: 64 << 10,
             decode: true,

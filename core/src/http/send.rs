@@ -199,7 +199,12 @@ pub(super) async fn run(client: Client, request: Result<Request, Error>) -> Resu
         status = field::Empty,
         attempts = field::Empty,
     );
-    let ended = course.run(started).instrument(span.clone()).await;
+    // To put a span around it moves it, and it is large.
+    let ended = if span.is_disabled() {
+        course.run(started).await
+    } else {
+        course.run(started).instrument(span.clone()).await
+    };
     if !span.is_disabled() {
         span.record("attempts", course.report.attempts.len());
         if let Some(head) = &course.head {
@@ -386,7 +391,11 @@ impl Course<'_> {
             status = field::Empty,
             error = field::Empty,
         );
-        let tried = self.try_once(origin, &mut attempt).instrument(span.clone()).await;
+        let tried = if span.is_disabled() {
+            self.try_once(origin, &mut attempt).await
+        } else {
+            self.try_once(origin, &mut attempt).instrument(span.clone()).await
+        };
         if !span.is_disabled() {
             span.record("is_reused", attempt.is_reused);
             match &tried {
@@ -484,7 +493,7 @@ impl Course<'_> {
                 Ok(Ok(reply)) => {
                     let (parts, body) = reply.into_parts();
                     attempt.version = Some(parts.version);
-                    // Over HTTP/1.1 they are counted as they come.
+                    // Over HTTP/1.1, if they may be many, they are counted as they come.
                     if parts.headers.len() > config.headers_max {
                         let source = Some(format!("more than {} headers", config.headers_max).into());
                         return Err(ErrorKind::NoReply { is_sent: true, source });
