@@ -269,7 +269,13 @@ fn make_room(origins: &mut BTreeMap<Box<str>, Arc<Origin>>, gone: &mut Vec<Arc<O
         let stats = origin.pool.stats();
         // An open breaker would be forgotten with it, and the host be asked again.
         let is_well = origin.breaker.as_ref().is_none_or(|breaker| breaker.state() == breaker::State::Closed);
+        // So would be what is left of its quota, and the host be asked as if nothing had been sent to it.
+        let is_rested = origin.quota.as_ref().is_none_or(|quota| {
+            let stats = quota.stats();
+            stats.waiting == 0 && stats.available >= stats.quota.burst
+        });
         is_well
+            && is_rested
             && Arc::strong_count(origin) == 1
             && stats.in_use + stats.connecting == 0
             && stats.idle <= idle_max

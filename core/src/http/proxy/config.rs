@@ -23,7 +23,7 @@ pub struct Config {
     ///
     /// Entries stand between commas or spaces. `example.org` and `.example.org` mean that host and all below it, `10.0.0.1`,
     /// `[::1]` and `10.0.0.0/8` addresses (names are not looked up), `*` everything. `example.org:8080` and `[::1]:8080` mean
-    /// that port only.
+    /// that port only. An entry that cannot be understood is refused here, and passed over with a warning in the environment.
     pub no_proxy: Option<String>,
     /// Whether what is `None` above is read from the environment, as curl does: `http_proxy`, `https_proxy`, `all_proxy` for
     /// both, `no_proxy`, or the same in capitals; empty counts as missing. In a CGI program (`REQUEST_METHOD` is set)

@@ -93,8 +93,12 @@ impl Proxies {
         let read = |source: Option<config::Source>| {
             source.map(|source| parse::proxy(source.name, &source.text).map(Arc::new)).transpose()
         };
-        let no_proxy =
-            sources.no_proxy.map(|source| NoProxy::parse(source.name, &source.text)).transpose()?;
+        let no_proxy = match sources.no_proxy {
+            // The environment is written for other programs, too, and they pass over what they do not understand.
+            Some(source) if config.no_proxy.is_none() => Some(NoProxy::lenient(source.name, &source.text)),
+            Some(source) => Some(NoProxy::parse(source.name, &source.text)?),
+            None => None,
+        };
         Ok(Self {
             http: read(sources.http)?,
             https: read(sources.https)?,

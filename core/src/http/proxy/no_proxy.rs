@@ -39,6 +39,20 @@ impl NoProxy {
         Ok(Self(entries.collect::<Result<_, _>>()?))
     }
 
+    /// The entries that can be understood; of each other one there is a warning.
+    pub(super) fn lenient(source: &'static str, text: &str) -> Self {
+        let entries = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
+        let understood = |entry: &str| {
+            parse(entry)
+                .inspect_err(|reason| {
+                    let entry: String = entry.chars().take(100).collect();
+                    tracing::warn!(name: "seaworthy.http.no_proxy_ignored", variable = source, entry, reason);
+                })
+                .ok()
+        };
+        Self(entries.filter_map(understood).collect())
+    }
+
     pub(super) fn covers(&self, url: &Url) -> bool {
         let Some(host) = url.host() else { return false };
         let port = url.port_or_known_default();

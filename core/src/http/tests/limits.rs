@@ -185,3 +185,23 @@ fn a_quota_that_takes_too_long_is_over_in_its_phase() {
         assert_eq!(server.requests().len(), 1);
     });
 }
+
+#[test]
+fn a_host_whose_quota_is_used_up_is_not_forgotten() {
+    for seed in 0..5 {
+        testing::run(hosts(seed, 3), |rt| async move {
+            let server = serve(&rt, |request: &Received| Reply::text(request.path())).await;
+            let host_quota = Some(Quota::per(1, secs(10)).burst(1));
+            let client = client(&rt, Config { hosts_max: 2, host_quota, ..config() });
+            let start = rt.now();
+            text(&client, at_host(&server, 0)).await;
+            text(&client, at_host(&server, 1)).await;
+            let error = client.get(at_host(&server, 2)).send().await.unwrap_err();
+            assert!(error.to_string().contains("`hosts_max`"), "{error}");
+            text(&client, at_host(&server, 0)).await;
+            assert!(rt.now() - start >= secs(10), "{:?}", rt.now() - start);
+            rt.sleep(secs(11)).await;
+            assert_eq!(text(&client, at_host(&server, 2)).await, "/2", "who is rested makes room");
+        });
+    }
+}

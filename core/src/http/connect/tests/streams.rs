@@ -261,3 +261,15 @@ fn a_reply_before_the_body_is_out_ends_the_body_with_it() {
         assert_eq!(reply.text().await.unwrap(), "early");
     });
 }
+
+#[test]
+fn a_peer_may_take_any_number_of_streams() {
+    for streams_max in [1, 0x7fff_fffe, 0x7fff_ffff, u32::MAX - 1, u32::MAX] {
+        testing::run(1, |rt| async move {
+            let terms = Terms { streams_max, ..Terms::default() };
+            let server = Server::start(&rt, terms, |call: Call| async move { call.reply("ahoy") }).await;
+            let client = client(&server, |_| {});
+            get(&client, &server).await.unwrap();
+        });
+    }
+}

@@ -178,3 +178,14 @@ proptest! {
         prop_assert_eq!(header, format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))));
     }
 }
+
+#[test]
+fn an_odd_exception_is_passed_over_in_the_environment_and_refused_in_the_config() {
+    let environment = [("http_proxy", "p"), ("no_proxy", "a.org, b.org:http, 10.0.0.0/33, c.org")];
+    let proxies = read(&Config::default(), &environment).unwrap();
+    for (to, is_direct) in [("http://a.org/", true), ("http://c.org/", true), ("http://b.org/", false)] {
+        assert_eq!(proxies.of(&url(to)).is_none(), is_direct, "{to}");
+    }
+    let config = Config { no_proxy: Some("a.org, b.org:http".into()), ..Config::default() };
+    assert!(matches!(read(&config, &environment), Err(ProxyError::NoProxy { .. })));
+}

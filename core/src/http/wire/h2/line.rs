@@ -11,8 +11,8 @@ use super::super::io::Counts;
 /// so each has to be remembered; then the connection takes no more.
 pub(super) const RESETS_MAX: usize = 1000;
 
-/// The peer has not said yet how many streams it takes.
-pub(super) const UNKNOWN: usize = 0x7fff_fffe;
+/// The peer has not said yet how many streams it takes. What it may say has 32 bits, and no limit is `usize::MAX`.
+pub(super) const UNKNOWN: usize = usize::MAX - 1;
 
 /// What the task of a connection and those who use it know of it.
 pub(in crate::http) struct Line {
